@@ -1,0 +1,92 @@
+"""The chain of hashes: evaluation -> ONNX file and reference -> checkpoint -> recipe -> dataset.
+
+Each function opens one link, compares every hash that it speaks of with what is on disk, and
+refuses what does not match by naming the file and the record.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from artifacts.export_records import Export, Reference, Variant
+from artifacts.files import sha256_of_file
+from artifacts.json_records import read_record
+from artifacts.run_directory import RunDirectory
+from artifacts.training_records import Recipe, Training
+from errors import ArtifactError
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedNetwork:
+    """A finished training whose recipe and weights are what its record says."""
+
+    run: RunDirectory
+    recipe: Recipe
+    training: Training
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportedNetwork:
+    """An exported variant whose ONNX file, reference and checkpoint are what the record says."""
+
+    trained: TrainedNetwork
+    variant: Variant
+    reference: Reference
+    onnx: Path
+
+
+def trained_network(run: RunDirectory) -> TrainedNetwork:
+    """Return the run's finished training, with its recipe and weights verified.
+
+    Raises:
+        ArtifactError: no finished training is there, or a file is not what its record says.
+    """
+    if not run.training.is_file():
+        what = "no finished training here" if run.root.is_dir() else "no such run directory"
+        raise ArtifactError(str(run.root), what, hint="train it with: python cli.py train")
+    training = read_record(run.training, Training)
+    _require_hash(run.recipe, training.recipe_sha256, record=run.training, again="train")
+    _require_hash(run.weights, training.checkpoint_sha256, record=run.training, again="train")
+    return TrainedNetwork(run=run, recipe=read_record(run.recipe, Recipe), training=training)
+
+
+def exported_network(run: RunDirectory, precision: str) -> ExportedNetwork:
+    """Return one exported variant of the run, with every link down to the recipe verified.
+
+    Raises:
+        ArtifactError: it was not exported, or a link of the chain does not hold.
+    """
+    trained = trained_network(run)
+    if not run.export.is_file():
+        hint = f"export it with: python cli.py export --run {run.root}"
+        raise ArtifactError(str(run.root), "no exported network here", hint=hint)
+    export = read_record(run.export, Export)
+    if precision not in export.variants:
+        found = ", ".join(export.variants)
+        raise ArtifactError(str(run.export), f"no variant {precision!r}: found {found}")
+    variant, reference = export.variants[precision], export.reference
+    onnx = run.onnx(precision)
+    _require_hash(onnx, variant.onnx_sha256, record=run.export, again="export")
+    _require_hash(run.reference, reference.sha256, record=run.export, again="export")
+    for path, of in (
+        (onnx, variant.checkpoint_sha256),
+        (run.reference, reference.checkpoint_sha256),
+    ):
+        if of != trained.training.checkpoint_sha256:
+            raise ArtifactError(
+                str(path),
+                f"was made from other weights than {run.weights.name} now holds"
+                f" (sha256 {of[:12]}, found {trained.training.checkpoint_sha256[:12]})",
+                hint=f"export again with: python cli.py export --run {run.root}",
+            )
+    return ExportedNetwork(trained=trained, variant=variant, reference=reference, onnx=onnx)
+
+
+def _require_hash(path: Path, expected: str, *, record: Path, again: str) -> None:
+    found = sha256_of_file(path)
+    if found != expected:
+        raise ArtifactError(
+            str(path),
+            f"is not the file that {record.name} speaks of"
+            f" (sha256 {expected[:12]} wanted, {found[:12]} found)",
+            hint=f"restore the file, or {again} again",
+        )

@@ -1,0 +1,14 @@
+"""The words that options and records share, each written once. Light enough for `--help`."""
+
+from typing import Literal, get_args
+
+RecipeName = Literal["best", "assignment"]
+Optimizer = Literal["adam", "adamw", "sgd"]
+Schedule = Literal["constant", "one-cycle"]
+TrainingPrecision = Literal["float32", "bfloat16"]  # of the arithmetic; weights stay float32
+Precision = Literal["float32"]  # of an exported variant
+
+RECIPES: tuple[RecipeName, ...] = get_args(RecipeName)
+OPTIMIZERS: tuple[Optimizer, ...] = get_args(Optimizer)
+TRAINING_PRECISIONS: tuple[TrainingPrecision, ...] = get_args(TrainingPrecision)
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)

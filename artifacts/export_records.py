@@ -1,0 +1,66 @@
+"""What export leaves on disk: a record for each variant of the network, and for the reference."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from artifacts.choices import Precision
+from artifacts.environment import Environment
+from artifacts.json_records import SCHEMA, Record
+from artifacts.training_records import Sha256
+
+
+class TensorSpec(Record):
+    """An input or output of the graph; a name stands for a dimension that is dynamic."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | str, ...]
+
+
+class BatchCheck(Record):
+    """The exported graph compared with PyTorch at one batch size, on images of the test split."""
+
+    batch_size: int
+    max_abs: float
+
+
+class Variant(Record):
+    """One ONNX file and all that says what it is."""
+
+    precision: Precision
+    file: str
+    onnx_sha256: Sha256
+    file_bytes: int
+    checkpoint_sha256: Sha256
+    opset: int
+    ir_version: int
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    nodes: int
+    tolerance: str  # the name of the one that the batch checks were held to
+    batch_checks: tuple[BatchCheck, ...]
+    environment: Environment
+    command: str
+
+
+class Reference(Record):
+    """reference.npz: PyTorch's logits over the test split, in float32 and in float64."""
+
+    file: str
+    sha256: Sha256
+    checkpoint_sha256: Sha256
+    dataset_sha256: Sha256
+    split: str
+    split_sha256: Sha256
+    examples: int
+    device: str
+    tf32: bool
+
+
+class Export(Record):
+    """export.json: a record for each variant, and the reference that they are proved against."""
+
+    schema_version: Literal[1] = Field(SCHEMA, alias="schema")
+    reference: Reference
+    variants: dict[str, Variant]

@@ -1,0 +1,88 @@
+"""Logits as they cross rooms: the function that gives them, and the recorded reference."""
+
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from artifacts.files import replacing, sha256_of_file
+from errors import ArtifactError
+
+Images = NDArray[np.uint8]  # [N, C, H, W], raw pixels
+Logits = NDArray[np.float32]  # [N, K]
+LogitsFunction = Callable[[Images], Logits]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tolerance:
+    """How far two logits may be apart: |candidate - reference| <= atol + rtol * |reference|.
+
+    The rule is the one of numpy.isclose; the reason and the worst difference seen stand beside the
+    numbers where they are defined.
+    """
+
+    name: str
+    atol: float
+    rtol: float
+
+    def allowed(self, reference: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the largest difference allowed at each element of the reference."""
+        return self.atol + self.rtol * np.abs(reference.astype(np.float64))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceLogits:
+    """PyTorch's logits over a whole split, in the order of its examples."""
+
+    float32_NK: NDArray[np.float32]
+    float64_NK: NDArray[np.float64]
+    dataset_sha256: str
+    split_sha256: str
+    checkpoint_sha256: str
+
+
+def save_reference(path: Path, reference: ReferenceLogits) -> str:
+    """Replace the npz file by this reference and return its sha256.
+
+    Raises:
+        UnfinishedError: the directory cannot be written, or the disk is full.
+    """
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(
+            file,
+            float32=reference.float32_NK,
+            float64=reference.float64_NK,
+            dataset_sha256=np.array(reference.dataset_sha256),
+            split_sha256=np.array(reference.split_sha256),
+            checkpoint_sha256=np.array(reference.checkpoint_sha256),
+        )
+    return sha256_of_file(path)
+
+
+def load_reference(path: Path) -> ReferenceLogits:
+    """Return the reference that the npz file holds.
+
+    Raises:
+        ArtifactError: the file is damaged, or an array has another shape or dtype than wanted.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            reference = ReferenceLogits(
+                float32_NK=arrays["float32"],
+                float64_NK=arrays["float64"],
+                dataset_sha256=str(arrays["dataset_sha256"]),
+                split_sha256=str(arrays["split_sha256"]),
+                checkpoint_sha256=str(arrays["checkpoint_sha256"]),
+            )
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ArtifactError(str(path), f"is not a whole reference: {error}") from error
+    single, double = reference.float32_NK, reference.float64_NK
+    if single.dtype != np.float32 or double.dtype != np.float64 or single.ndim != 2:
+        found = f"{single.dtype} {single.shape} and {double.dtype} {double.shape}"
+        raise ArtifactError(str(path), f"wanted float32 and float64 [N, K], found {found}")
+    if single.shape != double.shape:
+        raise ArtifactError(str(path), f"float32 {single.shape} beside float64 {double.shape}")
+    return reference

@@ -1,0 +1,88 @@
+"""One trained network's directory: the name of every file in it, and which run came last."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from artifacts.files import write_bytes
+from errors import ArtifactError
+
+RUNS = Path("runs")
+LAST_RUN = RUNS / "last-run.txt"
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The paths of a run; making one touches nothing on disk."""
+
+    root: Path
+
+    @property
+    def recipe(self) -> Path:
+        """Everything that decided the training."""
+        return self.root / "recipe.json"
+
+    @property
+    def history(self) -> Path:
+        """One line an epoch."""
+        return self.root / "history.jsonl"
+
+    @property
+    def weights(self) -> Path:
+        """The best weights by validation accuracy."""
+        return self.root / "weights.safetensors"
+
+    @property
+    def resume(self) -> Path:
+        """What training needs to go on."""
+        return self.root / "resume.pt"
+
+    @property
+    def training(self) -> Path:
+        """The record of the finished training."""
+        return self.root / "training.json"
+
+    @property
+    def export(self) -> Path:
+        """A record for each exported variant."""
+        return self.root / "export.json"
+
+    @property
+    def reference(self) -> Path:
+        """PyTorch's logits over the test split."""
+        return self.root / "reference.npz"
+
+    def onnx(self, precision: str) -> Path:
+        """Return the path of a variant's ONNX file: model.onnx is the float32 one."""
+        name = "model.onnx" if precision == "float32" else f"model.{precision}.onnx"
+        return self.root / name
+
+    def evaluation(self, precision: str, provider: str) -> Path:
+        """Return the path of the evaluation of a variant through a provider."""
+        return self.root / "evaluations" / f"{precision}-{provider}.json"
+
+
+def default_run(dataset_name: str, model_name: str) -> RunDirectory:
+    """Return runs/<dataset>-<model>."""
+    return RunDirectory(RUNS / re.sub(r"[^A-Za-z0-9._-]+", "-", f"{dataset_name}-{model_name}"))
+
+
+def remember_last_run(run: RunDirectory) -> None:
+    """Make `run` the one that commands take when they are given none."""
+    write_bytes(LAST_RUN, f"{run.root.resolve()}\n".encode())
+
+
+def last_run() -> RunDirectory:
+    """Return the run that was trained last.
+
+    Raises:
+        ArtifactError: nothing was trained here yet, or that run is gone.
+    """
+    hint = "train one with: python cli.py train; or name one with --run"
+    try:
+        root = Path(LAST_RUN.read_text().rstrip("\n"))
+    except OSError:
+        raise ArtifactError(str(RUNS), "no run was trained here yet", hint=hint) from None
+    if not root.is_dir():
+        raise ArtifactError(str(root), "the run that was trained last is gone", hint=hint)
+    return RunDirectory(root)

@@ -1,0 +1,96 @@
+"""What training leaves on disk: the recipe that decided it, its history, its result."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from artifacts.choices import Optimizer, RecipeName, Schedule, TrainingPrecision
+from artifacts.environment import Environment
+from artifacts.json_records import SCHEMA, Record
+
+Sha256 = str
+
+
+class ModelSpec(Record):
+    """All that is needed to build a network again, but its weights."""
+
+    name: str
+    num_classes: int = Field(ge=2)
+    in_channels: int = Field(ge=1)
+    image_size: tuple[int, int]  # height, width in pixels
+
+
+class DatasetSpec(Record):
+    """Which dataset, where it was found, and the hashes that say it is the same one."""
+
+    name: str
+    source: str  # what --dataset takes: a name, or an absolute path
+    data_dir: str | None
+    classes: tuple[str, ...]
+    image_shape: tuple[int, int, int]  # channels, height, width
+    sha256: Sha256
+    split_sha256: dict[str, Sha256]
+
+
+class Hyperparameters(Record):
+    """The numbers of a training, apart from the network and the data."""
+
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    optimizer: Optimizer
+    lr: float = Field(gt=0)  # of SGD and Adam; the peak where the schedule is one-cycle
+    weight_decay: float = Field(ge=0)
+    momentum: float = Field(ge=0, lt=1)  # SGD only
+    schedule: Schedule
+    label_smoothing: float = Field(ge=0, lt=1)
+    precision: TrainingPrecision
+
+
+class Recipe(Record):
+    """recipe.json: everything that decided the training."""
+
+    schema_version: Literal[1] = Field(SCHEMA, alias="schema")
+    recipe: RecipeName
+    model: ModelSpec
+    dataset: DatasetSpec
+    hyperparameters: Hyperparameters
+    val_split: float = Field(gt=0, lt=1)
+    subset: float = Field(gt=0, le=1)
+    seed: int = Field(ge=0)
+    train_examples: int = Field(ge=1)
+    val_examples: int = Field(ge=1)
+    mean: tuple[float, ...]  # of the training pixels, one a channel, in 0..255
+    std: tuple[float, ...]
+
+
+class Epoch(Record):
+    """A line of history.jsonl; accuracies are fractions, losses means over the examples."""
+
+    epoch: int = Field(ge=1)
+    learning_rate: float
+    train_loss: float
+    train_accuracy: float  # while training: before each step, in training mode
+    val_loss: float
+    val_accuracy: float
+    seconds: float
+    images_per_second: float
+
+
+class Training(Record):
+    """training.json: a finished training. Written last, so its files are whole."""
+
+    schema_version: Literal[1] = Field(SCHEMA, alias="schema")
+    recipe_sha256: Sha256
+    checkpoint: str  # the file's name in the run directory
+    checkpoint_sha256: Sha256
+    parameters: int
+    epochs: int
+    best_epoch: int
+    val_correct: int
+    val_examples: int
+    val_accuracy: float
+    seconds: float
+    device: str
+    threads: int
+    environment: Environment
+    command: str

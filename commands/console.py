@@ -1,0 +1,127 @@
+"""What the user sees: log lines and progress on standard error, results on standard output."""
+
+import contextlib
+import logging
+import sys
+import time
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from artifacts.training_records import Epoch
+
+LINE_EVERY_SECONDS = 10.0  # of a long step, where there is no terminal to draw a bar on
+
+log = logging.getLogger("onnxproof")
+results = Console(highlight=False, soft_wrap=False)
+messages = Console(stderr=True, highlight=False)
+
+
+class _Lines(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        prefix = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
+        messages.print(prefix + record.getMessage(), markup=False, soft_wrap=True)
+
+
+def show_log() -> None:
+    """Let the project's log lines reach standard error."""
+    if not log.handlers:
+        log.addHandler(_Lines())
+        log.setLevel(logging.INFO)
+        log.propagate = False
+
+
+class StepProgress:
+    """A bar for steps that say how far they are: a line now and then where there is no terminal."""
+
+    def __init__(self, bar: Progress | None) -> None:
+        self._bar = bar
+        self._tasks: dict[str, TaskID] = {}
+        self._started: dict[str, float] = {}
+        self._last_line = 0.0
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Take note that `done` of `total` parts of step `what` are finished."""
+        if self._bar is not None:
+            if what not in self._tasks:
+                self._tasks[what] = self._bar.add_task(what, total=total)
+            self._bar.update(self._tasks[what], completed=done)
+            return
+        now = time.monotonic()
+        started = self._started.setdefault(what, now)
+        if now - max(started, self._last_line) >= LINE_EVERY_SECONDS:
+            self._last_line = now
+            log.info("%s: %d of %d", what, done, total)
+
+
+@contextlib.contextmanager
+def step_progress() -> Iterator[StepProgress]:
+    """Show the progress of steps while the block runs."""
+    with _bar_on_terminal() as bar:
+        yield StepProgress(bar)
+
+
+class TrainingProgress:
+    """Tells how a training goes on: a bar for the batches, a line for each epoch."""
+
+    def __init__(self, bar: Progress | None) -> None:
+        self._bar = bar
+        self._task = bar.add_task("training", total=None) if bar else None
+
+    def on_batch(self, done: int, total: int) -> None:
+        """Move the bar."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=done, total=total)
+
+    def on_epoch(self, epoch: Epoch, epochs: int) -> None:
+        """Print the epoch's line."""
+        log.info(
+            "epoch %*d/%d  loss %.4f  train %.2f%%  validation %.2f%%  %.1f s  %s images/s",
+            len(str(epochs)),
+            epoch.epoch,
+            epochs,
+            epoch.train_loss,
+            100 * epoch.train_accuracy,
+            100 * epoch.val_accuracy,
+            epoch.seconds,
+            f"{epoch.images_per_second:,.0f}",
+        )
+
+
+@contextlib.contextmanager
+def training_progress() -> Iterator[TrainingProgress]:
+    """Show a training while the block runs."""
+    with _bar_on_terminal() as bar:
+        yield TrainingProgress(bar)
+
+
+@contextlib.contextmanager
+def _bar_on_terminal() -> Iterator[Progress | None]:
+    if not messages.is_terminal:
+        yield None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=messages, transient=True) as bar:
+        yield bar
+
+
+def print_json(text: str) -> None:
+    """Print a JSON document on standard output as it is."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def print_pairs(title: str, pairs: list[tuple[str, str]]) -> None:
+    """Print names and values as a table of two columns."""
+    table = Table(title=title, title_justify="left", show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in pairs:
+        table.add_row(name, value)
+    results.print(table)

@@ -1,0 +1,92 @@
+"""What `doctor` finds out: machine, versions, GPUs as PyTorch sees them, providers as they run."""
+
+from typing import TypedDict
+
+import psutil
+
+from artifacts.environment import (
+    NAMED_PACKAGES,
+    cpu_model,
+    current_environment,
+    installed_versions,
+    usable_cpus,
+)
+
+
+class ProviderReport(TypedDict):
+    """Whether a provider ran a graph of one node, and if not, why."""
+
+    works: bool
+    why: str | None
+    remedy: str | None
+
+
+class Diagnosis(TypedDict):
+    """All that `doctor` tells."""
+
+    machine: dict[str, str]
+    versions: dict[str, str]
+    problems: list[str]
+    providers: dict[str, ProviderReport]
+
+
+def diagnosis() -> Diagnosis:
+    """Return what is here and what works; every provider is tried, none is believed."""
+    versions = installed_versions(NAMED_PACKAGES)
+    environment = current_environment()
+    return Diagnosis(
+        machine={
+            "system": environment.platform,
+            "python": environment.python,
+            "cpu": cpu_model(),
+            "cpus": f"{usable_cpus()} that this process may use",
+            "memory": f"{psutil.virtual_memory().total / 2**30:.1f} GiB",
+            "gpu": _gpus(),
+        },
+        versions=versions,
+        problems=_problems(versions),
+        providers=_providers(),
+    )
+
+
+def _gpus() -> str:
+    """Return the GPUs that PyTorch can use, or why it has none."""
+    try:
+        import torch
+    except ImportError as error:
+        return f"unknown: torch cannot be imported: {error}"
+    if not torch.cuda.is_available():
+        built = (
+            f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
+        )
+        return f"none that PyTorch can use (it is {built})"
+    names = (torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
+    return f"{', '.join(names)}; CUDA {torch.version.cuda}"
+
+
+def _problems(versions: dict[str, str]) -> list[str]:
+    problems = []
+    if "onnxruntime" in versions and "onnxruntime-gpu" in versions:
+        problems.append(
+            "onnxruntime and onnxruntime-gpu are both installed and overwrite each other's files:"
+            " pip uninstall both, then install one"
+        )
+    try:
+        import torchvision  # noqa: F401  # a build that does not match torch fails right here
+    except Exception as error:
+        problems.append(f"torchvision cannot be imported beside this torch: {error}")
+    return problems
+
+
+def _providers() -> dict[str, ProviderReport]:
+    from evaluate.onnx_runtime import built_in_providers, provider_failure
+
+    reports = {}
+    for name in built_in_providers():
+        failure = provider_failure(name)
+        reports[name] = ProviderReport(
+            works=failure is None,
+            why=failure.problem if failure else None,
+            remedy=failure.hint if failure else None,
+        )
+    return reports

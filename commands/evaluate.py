@@ -1,0 +1,115 @@
+"""`evaluate`: accuracy, parity, latency, provider proof, verdict."""
+
+from pathlib import Path
+
+import click
+
+from artifacts.choices import PRECISIONS, Precision
+from commands.options import (
+    PositiveIntegers,
+    data_dir_option,
+    dataset_option,
+    output_options,
+    run_option,
+)
+
+
+@click.command("evaluate")
+@run_option("Run to evaluate.  [default: the one trained last]")
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default="float32",
+    show_default=True,
+    help="Variant to evaluate.",
+)
+@click.option(
+    "--provider",
+    default="cpu",
+    show_default=True,
+    metavar="cpu|cuda|tensorrt|...",
+    help="ONNX Runtime's execution provider; there is no fallback to another one.",
+)
+@dataset_option(None)
+@data_dir_option
+@click.option(
+    "--batch-sizes",
+    type=PositiveIntegers(),
+    default="1,32",
+    show_default=True,
+    help="Batch sizes to time.",
+)
+@click.option("--no-latency", is_flag=True, help="Time nothing.")
+@click.option(
+    "--min-accuracy", type=click.FloatRange(min=0), help="Fail below this top-1 fraction."
+)
+@click.option(
+    "--max-accuracy-drop",
+    type=click.FloatRange(min=0),
+    help="Fail if more percentage points are lost against PyTorch.",
+)
+@click.option("--atol", type=click.FloatRange(min=0), help="Absolute tolerance of a logit.")
+@click.option("--rtol", type=click.FloatRange(min=0), help="Tolerance relative to PyTorch's logit.")
+@click.option("--max-flips", type=click.IntRange(min=0), help="Fail above this many flips.")
+@click.option(
+    "--max-p50-ms", type=click.FloatRange(min=0), help="Fail above this median at any batch size."
+)
+@output_options
+def command(
+    run: Path | None,
+    precision: Precision,
+    provider: str,
+    dataset: str | None,
+    data_dir: Path | None,
+    batch_sizes: tuple[int, ...],
+    no_latency: bool,
+    min_accuracy: float | None,
+    max_accuracy_drop: float | None,
+    atol: float | None,
+    rtol: float | None,
+    max_flips: int | None,
+    max_p50_ms: float | None,
+    as_json: bool,
+) -> int:
+    """Prove an exported network against PyTorch, on the provider that is asked for.
+
+    Ends with exit code 0 where every gate held, 1 where one failed, 3 where the provider does not
+    work here.
+
+    \b
+    Example: python cli.py evaluate --provider cuda --min-accuracy 0.97
+    """
+    from commands.console import print_json, show_log
+    from commands.evaluation_table import print_evaluation
+    from commands.steps import evaluate_step, run_or_last
+    from evaluate.evaluation import EvaluationOptions
+    from evaluate.gates import Gates
+    from evaluate.latency import LatencyOptions
+
+    show_log()
+    if no_latency and max_p50_ms is not None:
+        raise click.UsageError("--max-p50-ms: cannot be held with --no-latency")
+    directory = run_or_last(run)
+    evaluation = evaluate_step(
+        directory,
+        EvaluationOptions(
+            provider=provider,
+            gates=Gates(
+                min_accuracy=min_accuracy,
+                max_accuracy_drop=max_accuracy_drop,
+                max_flips=max_flips,
+                max_p50_ms=max_p50_ms,
+            ),
+            latency=None if no_latency else LatencyOptions(batch_sizes=batch_sizes),
+            atol=atol,
+            rtol=rtol,
+        ),
+        precision=precision,
+        dataset=dataset,
+        data_dir=data_dir,
+    )
+    if as_json:
+        print_json(evaluation.to_json())
+    else:
+        print_evaluation(evaluation, directory.evaluation(precision, provider))
+    return 0 if evaluation.verdict == "pass" else 1

@@ -1,0 +1,93 @@
+"""`pipeline`: train, export and evaluate several networks; ends with one table."""
+
+from pathlib import Path
+
+import click
+
+from commands.options import (
+    Names,
+    PositiveIntegers,
+    data_dir_option,
+    dataset_option,
+    output_options,
+)
+from models import MODEL_NAMES
+
+
+@click.command("pipeline")
+@click.option(
+    "--models",
+    type=Names(MODEL_NAMES),
+    default="mlp,lenet5,resnet18",
+    show_default=True,
+    help=f"Networks: {', '.join(MODEL_NAMES)}.",
+)
+@dataset_option("digits")
+@data_dir_option
+@click.option(
+    "--provider",
+    default="cpu",
+    show_default=True,
+    metavar="cpu|cuda|tensorrt|...",
+    help="ONNX Runtime's execution provider; there is no fallback to another one.",
+)
+@click.option("--epochs", type=click.IntRange(min=1), help="For every network.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--batch-sizes",
+    type=PositiveIntegers(),
+    default="1,32",
+    show_default=True,
+    help="Batch sizes to time.",
+)
+@output_options
+def command(
+    models: tuple[str, ...],
+    dataset: str,
+    data_dir: Path | None,
+    provider: str,
+    epochs: int | None,
+    seed: int,
+    batch_sizes: tuple[int, ...],
+    as_json: bool,
+) -> int:
+    """Train, export and evaluate several networks; end with one table.
+
+    \b
+    Example: python cli.py pipeline --models mlp,lenet5 --dataset mnist
+    """
+    import json
+
+    from commands.console import log, print_json, show_log
+    from commands.evaluation_table import print_networks
+    from commands.steps import TrainingOptions, evaluate_step, export_step, train_step
+    from evaluate.evaluation import EvaluationOptions
+    from evaluate.latency import LatencyOptions
+    from evaluate.onnx_runtime import provider_failure
+
+    show_log()
+    # A provider that does not work is better told before the trainings than after them.
+    if failure := provider_failure(provider):
+        raise failure
+    options = EvaluationOptions(provider=provider, latency=LatencyOptions(batch_sizes=batch_sizes))
+    evaluations = []
+    for number, model in enumerate(models, start=1):
+        log.info("%s (%d of %d): train", model, number, len(models))
+        run, _ = train_step(
+            TrainingOptions(
+                model=model,
+                dataset=dataset,
+                data_dir=data_dir,
+                overrides={"epochs": epochs},
+                seed=seed,
+            )
+        )
+        log.info("%s (%d of %d): export", model, number, len(models))
+        export_step(run)
+        log.info("%s (%d of %d): evaluate", model, number, len(models))
+        evaluations.append(evaluate_step(run, options))
+    if as_json:
+        print_json(json.dumps([e.to_dict() for e in evaluations], indent=2, allow_nan=False))
+    else:
+        print_networks(evaluations, f"{dataset}, ONNX Runtime's {provider} provider")
+    return 0 if all(e.verdict == "pass" for e in evaluations) else 1

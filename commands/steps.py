@@ -1,0 +1,160 @@
+"""The steps that commands are made of: each calls one room and returns its record."""
+
+import shlex
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from artifacts.chain import exported_network, trained_network
+from artifacts.choices import Precision, RecipeName
+from artifacts.evaluation_records import Evaluation
+from artifacts.export_records import Variant
+from artifacts.run_directory import RunDirectory, default_run, last_run, remember_last_run
+from artifacts.training_records import DatasetSpec, Training
+from commands.console import step_progress, training_progress
+from data import Dataset, load_dataset
+from errors import DatasetError
+
+if TYPE_CHECKING:  # at run time these load ONNX Runtime
+    from evaluate.evaluation import EvaluationOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """The options of `train`, as the user gave them."""
+
+    model: str = "lenet5"
+    dataset: str = "digits"
+    data_dir: Path | None = None
+    run: Path | None = None
+    recipe: RecipeName = "best"
+    overrides: dict[str, object] = field(default_factory=dict)
+    val_split: float | None = None
+    subset: float = 1.0
+    seed: int = 0
+    device: str = "auto"
+    resume: bool = False
+
+
+def train_step(options: TrainingOptions) -> tuple[RunDirectory, Training]:
+    """Train a network; make its run the last one."""
+    from trainers.plan import planned_training
+    from trainers.train import train
+
+    dataset = load_dataset(options.dataset, data_dir=options.data_dir)
+    run = RunDirectory(options.run) if options.run else default_run(dataset.name, options.model)
+    recipe, indices = planned_training(
+        dataset,
+        source=options.dataset,
+        data_dir=options.data_dir,
+        model=options.model,
+        recipe=options.recipe,
+        overrides=options.overrides,
+        val_split=options.val_split,
+        subset=options.subset,
+        seed=options.seed,
+    )
+    with training_progress() as watcher:
+        training = train(
+            recipe,
+            dataset,
+            indices,
+            run=run,
+            device_name=options.device,
+            resume=options.resume,
+            watcher=watcher,
+            command=command_line(),
+        )
+    remember_last_run(run)
+    return run, training
+
+
+def export_step(
+    run: RunDirectory,
+    *,
+    precision: Precision = "float32",
+    opset: int | None = None,
+    probabilities: bool = False,
+    device: str = "auto",
+    dataset: str | None = None,
+    data_dir: Path | None = None,
+) -> Variant:
+    """Export a variant of the run's network."""
+    from evaluate.onnx_runtime import OnnxRunner
+    from evaluate.tolerances import tolerance_for
+    from export.export import ExportOptions, export
+    from export.graph import DEFAULT_OPSET
+
+    trained = trained_network(run)
+    with step_progress() as progress:
+        return export(
+            trained,
+            dataset_of_run(trained.recipe.dataset, dataset, data_dir),
+            ExportOptions(
+                precision=precision,
+                opset=opset or DEFAULT_OPSET,
+                probabilities=probabilities,
+                device=device,
+            ),
+            open_onnx=lambda path: OnnxRunner(path, "cpu").logits,
+            tolerance=tolerance_for("cpu", precision),
+            on_batch=lambda done, total: progress("PyTorch's reference", done, total),
+            command=command_line(),
+        )
+
+
+def evaluate_step(
+    run: RunDirectory,
+    options: "EvaluationOptions",
+    *,
+    precision: Precision = "float32",
+    dataset: str | None = None,
+    data_dir: Path | None = None,
+) -> Evaluation:
+    """Evaluate a variant of the run's network."""
+    from evaluate.evaluation import evaluate
+
+    exported = exported_network(run, precision)
+    spec = exported.trained.recipe.dataset
+    with step_progress() as progress:
+        return evaluate(
+            exported,
+            dataset_of_run(spec, dataset, data_dir),
+            options,
+            on_step=progress,
+            command=command_line(),
+        )
+
+
+def run_or_last(run: Path | None) -> RunDirectory:
+    """Return the run that was named, else the one that was trained last."""
+    return RunDirectory(run) if run else last_run()
+
+
+def dataset_of_run(spec: DatasetSpec, source: str | None, data_dir: Path | None) -> Dataset:
+    """Return the dataset that a run was trained on.
+
+    Args:
+        spec: what the run recorded.
+        source: where the dataset is now, if it was moved.
+        data_dir: the same for datasets with a name.
+
+    Raises:
+        DatasetError: it is missing, damaged, or not the one of the record.
+    """
+    recorded_dir = Path(spec.data_dir) if spec.data_dir else None
+    dataset = load_dataset(source or spec.source, data_dir=data_dir or recorded_dir)
+    if dataset.sha256 != spec.sha256:
+        raise DatasetError(
+            source or spec.source,
+            f"is not the dataset that the run was trained on"
+            f" (sha256 {spec.sha256[:12]} wanted, {dataset.sha256[:12]} found)",
+            hint="name the right one with --dataset, or train again",
+        )
+    return dataset
+
+
+def command_line() -> str:
+    """Return this process' command as it could be typed again."""
+    return shlex.join(["python", *sys.argv])

@@ -1,0 +1,104 @@
+"""What an ONNX file must pass before it counts as exported."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from artifacts.export_records import BatchCheck, TensorSpec
+from artifacts.logits import Images, LogitsFunction, Tolerance
+from errors import UnfinishedError
+from export.graph import INPUT, LOGITS
+
+# One, two, an odd number and a large one: a batch dimension that was baked in, or a reshape that
+# mixes examples, shows at one of them.
+BATCH_SIZES = (1, 2, 7, 256)
+
+
+def check_file(path: Path) -> onnx.ModelProto:
+    """Return the model in the file, having held it to the ONNX specification and to our own rules.
+
+    Runs onnx.checker with full type and shape inference; then wants one uint8 input `images` with
+    a dynamic batch and a float32 output `logits`, and every weight inside the file.
+
+    Raises:
+        UnfinishedError: the file breaks a rule.
+    """
+    try:
+        onnx.checker.check_model(str(path), full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UnfinishedError(path.name, f"breaks the ONNX specification: {reason}") from error
+    model = onnx.load(path, load_external_data=False)
+    inputs, outputs = tensor_specs(model.graph.input), tensor_specs(model.graph.output)
+    problems = []
+    if [spec.name for spec in inputs] != [INPUT] or inputs[0].dtype != "uint8":
+        problems.append(f"wanted one uint8 input {INPUT!r}, found {inputs}")
+    if not outputs or outputs[0].name != LOGITS or outputs[0].dtype != "float32":
+        problems.append(f"wanted a float32 output {LOGITS!r} first, found {outputs}")
+    problems += [
+        f"the batch of {spec.name!r} is fixed at {spec.shape[0]}"
+        for spec in (*inputs, *outputs)
+        if isinstance(spec.shape[0], int)
+    ]
+    problems += [
+        f"weight {weight.name!r} lies outside the file"
+        for weight in model.graph.initializer
+        if weight.data_location == onnx.TensorProto.EXTERNAL
+    ]
+    if problems:
+        raise UnfinishedError(path.name, problems[0])
+    return model
+
+
+def check_batches(
+    candidate: LogitsFunction,
+    reference: LogitsFunction,
+    images: Images,
+    tolerance: Tolerance,
+) -> tuple[BatchCheck, ...]:
+    """Return the largest logit difference at each of BATCH_SIZES, on real images.
+
+    Args:
+        candidate: the exported graph, as ONNX Runtime runs it.
+        reference: the network in PyTorch.
+        images: of the test split; repeated where there are fewer than a batch.
+        tolerance: that every logit must be within.
+
+    Raises:
+        UnfinishedError: the shape is wrong, or a logit is not within the tolerance.
+    """
+    checks = []
+    for size in BATCH_SIZES:
+        batch = np.ascontiguousarray(images[np.arange(size) % len(images)])
+        found, wanted = candidate(batch), reference(batch)
+        where = f"at batch size {size}"
+        if found.shape != wanted.shape:
+            raise UnfinishedError(
+                "export", f"{where}: logits have shape {found.shape}, wanted {wanted.shape}"
+            )
+        difference = np.abs(found.astype(np.float64) - wanted)
+        if not (difference <= tolerance.allowed(wanted)).all():  # also where one is NaN
+            raise UnfinishedError(
+                "export",
+                f"{where}: logits differ from PyTorch's by up to {difference.max():.3g},"
+                f" more than tolerance {tolerance.name} allows",
+            )
+        checks.append(BatchCheck(batch_size=size, max_abs=float(difference.max())))
+    return tuple(checks)
+
+
+def tensor_specs(values: Iterable[onnx.ValueInfoProto]) -> tuple[TensorSpec, ...]:
+    """Return name, dtype and shape of a graph's inputs or outputs."""
+    return tuple(
+        TensorSpec(
+            name=value.name,
+            dtype=onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type).name,
+            shape=tuple(
+                dimension.dim_param or dimension.dim_value
+                for dimension in value.type.tensor_type.shape.dim
+            ),
+        )
+        for value in values
+    )

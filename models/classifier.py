@@ -1,0 +1,42 @@
+"""What every network is wrapped in: raw pixels in, logits out.
+
+The normalization is part of the module, so that the checkpoint and the exported graph carry it and
+nobody has to know the training set's mean to use them.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class Classifier(nn.Module):
+    """Normalizes uint8 pixels channel by channel and gives them to a network.
+
+    Args:
+        network: takes normalized images_NCHW and returns logits_NK.
+        mean: of each channel's pixels, in 0..255.
+        std: of each channel's pixels, in 0..255; not zero.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, network: nn.Module, *, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        if len(mean) != len(std) or min(std) <= 0:
+            raise ValueError(f"wanted as many std > 0 as mean, found mean {mean} and std {std}")
+        self.network = network
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits_NK of uint8 images_NCHW, in the dtype of the module's own tensors."""
+        normalized = (images.to(self.mean.dtype) - self.mean) / self.std
+        logits: Tensor = self.network(normalized)
+        return logits
+
+
+def parameter_count(module: nn.Module) -> int:
+    """Return how many trainable numbers the module has."""
+    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)

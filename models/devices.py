@@ -1,0 +1,43 @@
+"""Which device PyTorch computes on: the one that was asked for, or an error."""
+
+import torch
+
+from errors import UnusableError, UsageError
+
+
+def device_from_name(name: str) -> torch.device:
+    """Return the device: `auto` is CUDA where it works, else the CPU; any other name is binding.
+
+    Raises:
+        UsageError: PyTorch knows no device of that name.
+        UnusableError: it does, but there is none here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(
+            "--device", f"unknown device {name!r}: wanted auto, cpu, cuda, cuda:N or mps"
+        ) from None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UnusableError(
+            "--device",
+            f"{name}: PyTorch {torch.__version__} sees {torch.cuda.device_count()} CUDA devices",
+            hint="python cli.py doctor says why; --device cpu works everywhere",
+        )
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise UnusableError("--device", "mps: PyTorch sees no Metal device")
+    if device.type not in ("cpu", "cuda", "mps"):
+        raise UsageError("--device", f"{name!r}: wanted auto, cpu, cuda, cuda:N or mps")
+    return device
+
+
+def forbid_tf32() -> None:
+    """Make float32 on CUDA mean float32: PyTorch's convolutions use TF32 unless told not to.
+
+    TF32 keeps 10 bits of the mantissa (NVIDIA A100 whitepaper, 2020); a comparison where only one
+    side uses it compares number formats, not networks.
+    """
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False

@@ -1,0 +1,82 @@
+"""Weights and resume state on disk, in formats that hold no code."""
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from artifacts.files import replacing
+from errors import ArtifactError
+
+StateDict = dict[str, Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResumeState:
+    """All that training needs to go on after `epoch` finished epochs.
+
+    Random numbers need no state: those of each epoch come from the seed and the epoch's number.
+    """
+
+    recipe_json: str
+    history_jsonl: str
+    epoch: int
+    best_epoch: int
+    best_correct: int
+    best_loss: float
+    best_weights: StateDict
+    weights: StateDict
+    optimizer: dict[str, Any]
+    scheduler: dict[str, Any]
+
+
+def copied_weights(network: nn.Module) -> StateDict:
+    """Return a copy of the weights and buffers, contiguous and on the CPU."""
+    return {
+        name: tensor.detach().to("cpu", copy=True).contiguous()
+        for name, tensor in network.state_dict().items()
+    }
+
+
+def save_weights(path: Path, weights: StateDict) -> None:
+    """Replace the safetensors file by these weights.
+
+    Raises:
+        UnfinishedError: the directory cannot be written, or the disk is full.
+    """
+    with replacing(path) as temporary:
+        save_file(weights, temporary)
+
+
+def save_resume_state(path: Path, state: ResumeState) -> None:
+    """Replace the resume file by this state.
+
+    Raises:
+        UnfinishedError: the directory cannot be written, or the disk is full.
+    """
+    with replacing(path) as temporary:
+        torch.save(vars(state), temporary)
+
+
+def load_resume_state(path: Path) -> ResumeState:
+    """Return the state that was saved last.
+
+    Raises:
+        ArtifactError: the file is missing, damaged, or lacks a part of the state.
+    """
+    if not path.is_file():
+        raise ArtifactError(
+            str(path), "nothing to resume: no such file", hint="start without --resume"
+        )
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        return ResumeState(**content)
+    except (OSError, RuntimeError, EOFError, ValueError, TypeError, pickle.UnpicklingError):
+        # torch's own message advises to switch the safe loader off, so it is not passed on.
+        raise ArtifactError(
+            str(path), "is not a whole resume state", hint="start again without --resume"
+        ) from None
