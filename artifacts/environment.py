@@ -7,8 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from artifacts.json_records import Record
+from artifacts.version import ONNXPROOF_VERSION
 
-ONNXPROOF_VERSION = "0.1.0"  # the same as in pyproject.toml; a test holds them together
 NAMED_PACKAGES = (
     "torch",
     "torchvision",

@@ -133,7 +133,7 @@ class LatencyRecord(Timing):
 class Evaluation(Record):
     """evaluations/<variant>-<provider>.json."""
 
-    schema_version: Literal[1] = Field(SCHEMA, alias="schema")
+    schema_version: Literal[1] = Field(default=SCHEMA, alias="schema")
     verdict: Literal["pass", "fail"]
     failures: tuple[str, ...]
     model: EvaluatedModel

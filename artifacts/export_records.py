@@ -61,6 +61,6 @@ class Reference(Record):
 class Export(Record):
     """export.json: a record for each variant, and the reference that they are proved against."""
 
-    schema_version: Literal[1] = Field(SCHEMA, alias="schema")
+    schema_version: Literal[1] = Field(default=SCHEMA, alias="schema")
     reference: Reference
     variants: dict[str, Variant]

@@ -49,7 +49,7 @@ class Hyperparameters(Record):
 class Recipe(Record):
     """recipe.json: everything that decided the training."""
 
-    schema_version: Literal[1] = Field(SCHEMA, alias="schema")
+    schema_version: Literal[1] = Field(default=SCHEMA, alias="schema")
     recipe: RecipeName
     model: ModelSpec
     dataset: DatasetSpec
@@ -79,7 +79,7 @@ class Epoch(Record):
 class Training(Record):
     """training.json: a finished training. Written last, so its files are whole."""
 
-    schema_version: Literal[1] = Field(SCHEMA, alias="schema")
+    schema_version: Literal[1] = Field(default=SCHEMA, alias="schema")
     recipe_sha256: Sha256
     checkpoint: str  # the file's name in the run directory
     checkpoint_sha256: Sha256

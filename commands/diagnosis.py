@@ -1,8 +1,7 @@
 """What `doctor` finds out: machine, versions, GPUs as PyTorch sees them, providers as they run."""
 
+import os
 from typing import TypedDict
-
-import psutil
 
 from artifacts.environment import (
     NAMED_PACKAGES,
@@ -40,13 +39,19 @@ def diagnosis() -> Diagnosis:
             "python": environment.python,
             "cpu": cpu_model(),
             "cpus": f"{usable_cpus()} that this process may use",
-            "memory": f"{psutil.virtual_memory().total / 2**30:.1f} GiB",
+            "memory": _memory(),
             "gpu": _gpus(),
         },
         versions=versions,
         problems=_problems(versions),
         providers=_providers(),
     )
+
+
+def _memory() -> str:
+    if not hasattr(os, "sysconf"):
+        return "unknown on this system"
+    return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB"
 
 
 def _gpus() -> str:

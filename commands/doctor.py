@@ -37,4 +37,5 @@ def command(as_json: bool) -> int:
                 for name, report in found["providers"].items()
             ],
         )
-    return 0 if found["providers"].get("cpu", {}).get("works") else 3
+    cpu = found["providers"].get("cpu")
+    return 0 if cpu and cpu["works"] else 3

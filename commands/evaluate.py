@@ -6,12 +6,13 @@ import click
 
 from artifacts.choices import PRECISIONS, Precision
 from commands.options import (
-    PositiveIntegers,
+    batch_sizes_option,
     data_dir_option,
     dataset_option,
     output_options,
     run_option,
 )
+from errors import UsageError
 
 
 @click.command("evaluate")
@@ -32,13 +33,7 @@ from commands.options import (
 )
 @dataset_option(None)
 @data_dir_option
-@click.option(
-    "--batch-sizes",
-    type=PositiveIntegers(),
-    default="1,32",
-    show_default=True,
-    help="Batch sizes to time.",
-)
+@batch_sizes_option
 @click.option("--no-latency", is_flag=True, help="Time nothing.")
 @click.option(
     "--min-accuracy", type=click.FloatRange(min=0), help="Fail below this top-1 fraction."
@@ -88,7 +83,7 @@ def command(
 
     show_log()
     if no_latency and max_p50_ms is not None:
-        raise click.UsageError("--max-p50-ms: cannot be held with --no-latency")
+        raise UsageError("--max-p50-ms", "cannot be held to with --no-latency")
     directory = run_or_last(run)
     evaluation = evaluate_step(
         directory,

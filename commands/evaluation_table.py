@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from artifacts.evaluation_records import AccuracyRecord, Evaluation, LatencyRecord
@@ -17,7 +18,8 @@ def print_evaluation(evaluation: Evaluation, written: Path) -> None:
         ("examples", f"{data.examples:,}, all of {data.name}'s {data.split} split"),
         ("provider", _provider(evaluation)),
         ("accuracy", f"ONNX {_accuracy(evaluation.accuracy)}"),
-        ("", f"PyTorch {_accuracy(parity.pytorch_accuracy)}, McNemar p = {parity.mcnemar_p:.3g}"),
+        ("", f"PyTorch {_accuracy(parity.pytorch_accuracy)}"),
+        ("McNemar", f"p = {parity.mcnemar_p:.3g}"),
         ("parity", _parity(evaluation)),
         ("flips", f"{parity.flips}, of which unexplained {parity.unexplained_flips}"),
     ]
@@ -37,12 +39,12 @@ def print_evaluation(evaluation: Evaluation, written: Path) -> None:
 def networks_table(evaluations: list[Evaluation]) -> Table:
     """Return one row a network; fits 80 columns."""
     sizes = sorted({timing.batch_size for e in evaluations for timing in e.latency})
-    table = Table(padding=(0, 1), pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 0), pad_edge=False)
     table.add_column("network")
     table.add_column("parameters", justify="right")
     for side in ("PyTorch", "ONNX"):
-        table.add_column(f"{side} %\n95% interval", justify="right")
-    table.add_column("largest\nlogit diff", justify="right")
+        table.add_column(f"{side} %\n95% CI", justify="right")
+    table.add_column("largest\ndiff", justify="right")
     table.add_column("flips", justify="right")
     for size in sizes:
         table.add_column(f"p50 ms\nbatch {size}", justify="right")
@@ -77,7 +79,7 @@ def _accuracy(accuracy: AccuracyRecord) -> str:
     low, high = (100 * bound for bound in accuracy.ci95)
     return (
         f"{100 * accuracy.top1:.2f}% ({accuracy.correct} of {accuracy.examples};"
-        f" 95% interval {low:.2f} to {high:.2f})"
+        f" 95% CI {low:.2f}-{high:.2f})"
     )
 
 

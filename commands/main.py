@@ -12,6 +12,7 @@ from types import FrameType
 
 import click
 
+from artifacts.version import ONNXPROOF_VERSION
 from errors import OnnxproofError, UnfinishedError
 
 COMMANDS = ("train", "export", "evaluate", "pipeline", "doctor")  # in the order of --help
@@ -42,10 +43,23 @@ class _CommandGroup(click.Group):
         command: click.Command = importlib.import_module(f"commands.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            wanted = ", ".join(COMMANDS)
+            raise click.UsageError(f"unknown command {args[0]!r}: wanted one of {wanted}")
+        return super().resolve_command(ctx, args)
 
-@click.group(cls=_CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option("0.1.0", prog_name="onnxproof")
-def cli() -> None:
+
+@click.group(
+    cls=_CommandGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(ONNXPROOF_VERSION, prog_name="onnxproof")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """Train a network in PyTorch, export it to ONNX, and prove that it is the same.
 
     \b
@@ -56,6 +70,9 @@ def cli() -> None:
     Exit codes: 0 passed, 1 verdict failed, 2 wrong usage, 3 provider or device not usable here,
     4 a file is missing or damaged, 5 could not be finished, 130 and 143 stopped by a signal.
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), err=True)
+        ctx.exit(EXIT_USAGE)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -68,9 +85,6 @@ def main(arguments: Sequence[str]) -> int:
         )
         sys.stdout.flush()
         return outcome if isinstance(outcome, int) else 0
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        return EXIT_USAGE
     except click.UsageError as error:
         return _told(_usage_line(error), None, EXIT_USAGE)
     except (click.Abort, KeyboardInterrupt):
@@ -125,7 +139,7 @@ def _usage_line(error: click.UsageError) -> str:
         return f"{name}: {error.message or 'is missing'}"
     if isinstance(error, click.BadOptionUsage):
         return f"{error.option_name}: {error.message}"
-    return f"usage: {error.format_message()}"
+    return error.format_message()
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

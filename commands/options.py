@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from commands.main import Invocation
+from models import MODEL_NAMES
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -59,43 +60,32 @@ def run_option(help_text: str) -> Callable[[Function], Function]:
     return click.option("--run", type=click.Path(file_okay=False, path_type=Path), help=help_text)
 
 
-class PositiveIntegers(click.ParamType):
-    """A comma-separated list of integers from 1 on, such as 1,32,256."""
-
-    name = "N,N,..."
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        """Return the integers in the order given."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            numbers = tuple(int(part) for part in str(value).split(","))
-        except ValueError:
-            numbers = ()
-        if not numbers or min(numbers) < 1:
-            self.fail(f"wanted integers from 1 on with commas between, found {value!r}", param, ctx)
-        return numbers
+def positive_integers(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int, ...]:
+    """Return the integers of a list such as 1,32,256; a callback of click's options."""
+    try:
+        numbers = tuple(int(part) for part in value.split(","))
+    except ValueError:
+        numbers = ()
+    if not numbers or min(numbers) < 1:
+        raise click.BadParameter(f"wanted integers from 1 on with commas between, found {value!r}")
+    return numbers
 
 
-class Names(click.ParamType):
-    """A comma-separated list of names out of a fixed set."""
+def network_names(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, ...]:
+    """Return the networks of a list such as mlp,lenet5; a callback of click's options."""
+    names = tuple(part.strip() for part in value.split(","))
+    for name in names:
+        if name not in MODEL_NAMES:
+            wanted = ", ".join(MODEL_NAMES)
+            raise click.BadParameter(f"unknown network {name!r}: wanted some of {wanted}")
+    return names
 
-    name = "NAME,NAME,..."
 
-    def __init__(self, choices: tuple[str, ...]) -> None:
-        self.choices = choices
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
-        """Return the names in the order given."""
-        if isinstance(value, tuple):
-            return value
-        names = tuple(part.strip() for part in str(value).split(","))
-        for name in names:
-            if name not in self.choices:
-                wanted = ", ".join(self.choices)
-                self.fail(f"unknown name {name!r}: wanted some of {wanted}", param, ctx)
-        return names
+batch_sizes_option = click.option(
+    "--batch-sizes",
+    callback=positive_integers,
+    metavar="N,N,...",
+    default="1,32",
+    show_default=True,
+    help="Batch sizes to time.",
+)

@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 
 from commands.options import (
-    Names,
-    PositiveIntegers,
+    batch_sizes_option,
     data_dir_option,
     dataset_option,
+    network_names,
     output_options,
 )
 from models import MODEL_NAMES
@@ -17,7 +17,8 @@ from models import MODEL_NAMES
 @click.command("pipeline")
 @click.option(
     "--models",
-    type=Names(MODEL_NAMES),
+    callback=network_names,
+    metavar="NAME,NAME,...",
     default="mlp,lenet5,resnet18",
     show_default=True,
     help=f"Networks: {', '.join(MODEL_NAMES)}.",
@@ -33,13 +34,7 @@ from models import MODEL_NAMES
 )
 @click.option("--epochs", type=click.IntRange(min=1), help="For every network.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option(
-    "--batch-sizes",
-    type=PositiveIntegers(),
-    default="1,32",
-    show_default=True,
-    help="Batch sizes to time.",
-)
+@batch_sizes_option
 @output_options
 def command(
     models: tuple[str, ...],

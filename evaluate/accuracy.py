@@ -67,7 +67,7 @@ def accuracy_from_logits(logits_NK: Logits, labels_N: NDArray[np.int64]) -> Accu
         index = int(outside[0])
         raise DatasetError(
             "labels",
-            f"label {labels_N[index]} at index {index}, but the model has classes 0 to {classes - 1}",
+            f"label {labels_N[index]} at index {index}, wanted 0 to {classes - 1}",
         )
     predicted = np.argmax(logits_NK, axis=1)
     pairs = labels_N * classes + predicted

@@ -122,7 +122,7 @@ def provider_failure(provider: str) -> UnusableError | UnfinishedError | None:
 def _one_node_graph() -> bytes:
     from onnx import TensorProto, helper
 
-    shape = ["batch", 1, 2, 2]
+    shape: list[str | int | None] = ["batch", 1, 2, 2]
     graph = helper.make_graph(
         [helper.make_node("Cast", ["images"], ["logits"], to=TensorProto.FLOAT)],
         "one_node",
@@ -136,7 +136,7 @@ def _one_node_graph() -> bytes:
 
 def _full_name(provider: str) -> str:
     """Return ONNX Runtime's name of a provider, whether it was built in or not."""
-    known = {_short_name(name): name for name in onnxruntime.get_all_providers()}
+    known: dict[str, str] = {_short_name(name): name for name in onnxruntime.get_all_providers()}
     built_in = ", ".join(sorted(built_in_providers()))
     if provider not in known:
         raise UsageError("--provider", f"unknown provider {provider!r}: wanted one of {built_in}")
@@ -144,7 +144,7 @@ def _full_name(provider: str) -> str:
         raise UnusableError(
             f"--provider {provider}",
             f"ONNX Runtime {onnxruntime.__version__} as installed has only {built_in}",
-            hint="install a build of ONNX Runtime that has it: pip install onnxruntime-gpu for cuda",
+            hint="install a build that has it, such as onnxruntime-gpu for cuda",
         )
     return known[provider]
 

@@ -37,7 +37,7 @@ def cause_and_remedy(failure: str, printed: str) -> tuple[str, str]:
     """
     text = f"{printed}\n{failure}"
     requirement = _REQUIREMENT.search(text)
-    needs = f" (ONNX Runtime wants {requirement.group(1)})" if requirement else ""
+    needs = f" (ONNX Runtime wants {requirement.group(1).rstrip('.')})" if requirement else ""
     if missing := _MISSING_LIBRARY.search(text):
         library = missing.group(1)
         for start, part, remedy in _LIBRARIES:

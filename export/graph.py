@@ -86,7 +86,8 @@ def graph_from_classifier(
 
 def opset_of(model: onnx.ModelProto) -> int:
     """Return the version of the standard operator set that the model imports."""
-    return max(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+    versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+    return int(max(versions))
 
 
 def _metadata(recipe: Recipe, checkpoint_sha256: str) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """Networks without convolution: softmax regression and the multilayer perceptron."""
 
+import itertools
+
 from torch import nn
 
 MLP_HIDDEN_SIZES = (128, 64)
@@ -15,7 +17,7 @@ def mlp(num_classes: int, in_channels: int, image_size: tuple[int, int]) -> nn.M
     sizes = (_pixels(in_channels, image_size), *MLP_HIDDEN_SIZES)
     hidden = [
         layer
-        for inputs, outputs in zip(sizes, sizes[1:], strict=False)
+        for inputs, outputs in itertools.pairwise(sizes)
         for layer in (nn.Linear(inputs, outputs), nn.ReLU())
     ]
     return nn.Sequential(nn.Flatten(), *hidden, nn.Linear(sizes[-1], num_classes))

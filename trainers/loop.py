@@ -66,7 +66,8 @@ def optimizer_for(network: nn.Module, settings: Hyperparameters) -> Optimizer:
     """Return the optimizer that the settings name, over all of the network's parameters."""
     parameters, lr, decay = network.parameters(), settings.lr, settings.weight_decay
     if settings.optimizer == "sgd":
-        return SGD(parameters, lr=lr, momentum=settings.momentum, weight_decay=decay, nesterov=True)
+        momentum = settings.momentum
+        return SGD(parameters, lr, momentum, weight_decay=decay, nesterov=momentum > 0)
     kind = AdamW if settings.optimizer == "adamw" else Adam
     return kind(parameters, lr=lr, weight_decay=decay)
 
@@ -112,7 +113,7 @@ def train_epoch(
     correct = torch.zeros((), dtype=torch.int64, device=device)
     permutation = torch.randperm(len(examples), generator=order).to(device)
     batches = batch_count(len(examples), settings.batch_size)
-    for done, index in enumerate(permutation.split(settings.batch_size), start=1):
+    for done, index in enumerate(torch.split(permutation, settings.batch_size), start=1):
         labels_N = examples.labels_N[index]
         with _autocast(device, settings):
             logits_NK = network(examples.images_NCHW[index])

@@ -8,34 +8,34 @@ from artifacts.choices import RecipeName
 from artifacts.training_records import Hyperparameters
 
 _ADAM = Hyperparameters(
-    epochs=15,
+    epochs=30,
     batch_size=64,
     optimizer="adam",
     lr=3e-3,
     weight_decay=0.0,
-    momentum=0.0,
+    momentum=0.9,
     schedule="one-cycle",
-    label_smoothing=0.0,
+    label_smoothing=0.1,
     precision="float32",
 )
-# The deep networks' epochs are counted for a CPU: five one-cycle epochs are enough for digits.
+# Their epochs are counted for a CPU, where one of ResNet-18 on 1,300 digits takes 11 s.
 _SGD = _ADAM.model_copy(
-    update={
-        "epochs": 5,
-        "optimizer": "sgd",
-        "lr": 0.1,
-        "momentum": 0.9,
-        "weight_decay": 5e-4,
-    }
+    update={"epochs": 4, "batch_size": 32, "optimizer": "sgd", "lr": 0.05, "weight_decay": 5e-4}
 )
 _ASSIGNMENT = _ADAM.model_copy(
-    update={"epochs": 10, "batch_size": 32, "lr": 1e-3, "schedule": "constant"}
+    update={
+        "epochs": 10,
+        "batch_size": 32,
+        "lr": 1e-3,
+        "schedule": "constant",
+        "label_smoothing": 0.0,
+    }
 )
 
 _BEST = {
     "logistic": _ADAM,
     "mlp": _ADAM,
-    "lenet5": _ADAM,
+    "lenet5": _ADAM.model_copy(update={"epochs": 20}),
     "resnet18": _SGD,
     "resnet34": _SGD,
     "resnet50": _SGD,

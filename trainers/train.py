@@ -16,6 +16,7 @@ from data import Dataset
 from errors import UsageError
 from models import build
 from models.classifier import Classifier, parameter_count
+from models.devices import device_from_name
 from trainers.checkpoints import (
     ResumeState,
     copied_weights,
@@ -23,7 +24,6 @@ from trainers.checkpoints import (
     save_resume_state,
     save_weights,
 )
-from models.devices import device_from_name
 from trainers.loop import (
     Examples,
     PassResult,
@@ -122,7 +122,7 @@ def _started(recipe: Recipe, device: torch.device) -> _Progress:
         std=recipe.std,
     )
     # Convolutions are faster with the channels innermost; other layers do not notice.
-    network = network.to(device=device, memory_format=torch.channels_last)
+    network = network.to(device).to(memory_format=torch.channels_last)
     settings = recipe.hyperparameters
     optimizer = optimizer_for(network, settings)
     steps = settings.epochs * batch_count(recipe.train_examples, settings.batch_size)

@@ -1,0 +1,166 @@
+"""Prepared datasets on disk, so that a second start neither decodes nor downloads anything.
+
+    <user's cache>/onnxproof/prepared/<key>/
+        train_images.npy  train_labels.npy  test_images.npy  test_labels.npy
+        dataset.json      format, name, classes, sha256, and of each split shapes and sha256
+
+It is only a cache: an entry that is not what `dataset.json` says is dropped and made anew. An entry
+is written beside its place and renamed, so a directory with its final name is whole.
+"""
+
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+
+from data.dataset import (
+    SPLIT_NAMES,
+    Dataset,
+    Split,
+    SplitName,
+    dataset_sha256,
+    split_sha256,
+)
+
+FORMAT = 1  # raise it when an entry, or what a reader makes of a source, changes
+
+logger = logging.getLogger("onnxproof")
+
+
+class DamagedEntryError(Exception):
+    """A cache entry is not what its record says; it never leaves this room."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What `dataset.json` says."""
+
+    directory: Path
+    name: str
+    classes: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    examples: Mapping[SplitName, int]
+    split_sha256: Mapping[str, str]
+    sha256: str
+
+
+def cache_directory() -> Path:
+    """Return the directory of all entries; it need not exist."""
+    return platformdirs.user_cache_path("onnxproof") / "prepared"
+
+
+def read_entry(key: str) -> Entry | None:
+    """Return the entry with this key, its arrays unopened, or None if there is none.
+
+    Raises:
+        DamagedEntryError: its record cannot be read, or contradicts itself.
+    """
+    directory = cache_directory() / key
+    try:
+        record = json.loads((directory / "dataset.json").read_bytes())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if directory.exists():
+            raise DamagedEntryError("dataset.json is missing") from error
+        return None
+    except (OSError, ValueError) as error:
+        raise DamagedEntryError(f"dataset.json: {error}") from error
+    try:
+        channels, height, width = (int(length) for length in record["image_shape"])
+        entry = Entry(
+            directory=directory,
+            name=str(record["name"]),
+            classes=tuple(str(name) for name in record["classes"]),
+            image_shape=(channels, height, width),
+            examples={split: int(record["examples"][split]) for split in SPLIT_NAMES},
+            split_sha256={split: str(record["split_sha256"][split]) for split in SPLIT_NAMES},
+            sha256=str(record["sha256"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedEntryError(f"dataset.json: {error!r}") from error
+    if dataset_sha256(entry.classes, entry.split_sha256) != entry.sha256:
+        raise DamagedEntryError("dataset.json: its sha256 do not fit together")
+    return entry
+
+
+def open_split(entry: Entry, split: SplitName) -> Split:
+    """Return one split as read-only memory maps, its sha256 verified.
+
+    Raises:
+        DamagedEntryError: a file is missing, or is not what the record says.
+    """
+    images_path, labels_path = _array_paths(entry.directory, split)
+    try:
+        images_NCHW = np.load(images_path, mmap_mode="r", allow_pickle=False)
+        labels_N = np.load(labels_path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DamagedEntryError(f"{split}: {error}") from error
+    examples = entry.examples[split]
+    wanted = ((examples, *entry.image_shape), np.dtype(np.uint8), (examples,), np.dtype(np.int64))
+    if (images_NCHW.shape, images_NCHW.dtype, labels_N.shape, labels_N.dtype) != wanted:
+        raise DamagedEntryError(f"{split}: shapes or types are not those of dataset.json")
+    if not images_NCHW.flags.c_contiguous:
+        raise DamagedEntryError(f"{split}: images are not in C order")
+    found = split_sha256(images_NCHW, labels_N)
+    if found != entry.split_sha256[split]:
+        raise DamagedEntryError(f"{split}: its sha256 is {found}")
+    return Split(images=images_NCHW, labels=labels_N, sha256=found)
+
+
+def store(key: str, dataset: Dataset) -> None:
+    """Write a dataset under this key; where that is impossible, say so in the log and go on."""
+    target = cache_directory() / key
+    temporary = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{key[:16]}-", dir=target.parent))
+        _write(temporary, dataset)
+        _rename_unless_there(temporary, target)
+    except OSError as error:
+        logger.warning("%s: not cached, it will be read again next time: %s", dataset.name, error)
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def drop(key: str, reason: DamagedEntryError) -> None:
+    """Remove a damaged entry, with a warning that names it."""
+    directory = cache_directory() / key
+    logger.warning("%s: damaged cache entry, made anew from its source: %s", directory, reason)
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def _array_paths(directory: Path, split: SplitName) -> tuple[Path, Path]:
+    return directory / f"{split}_images.npy", directory / f"{split}_labels.npy"
+
+
+def _write(directory: Path, dataset: Dataset) -> None:
+    splits: dict[SplitName, Split] = {"train": dataset.train, "test": dataset.test}
+    for name, split in splits.items():
+        images_path, labels_path = _array_paths(directory, name)
+        np.save(images_path, split.images)
+        np.save(labels_path, split.labels)
+    record = {
+        "format": FORMAT,
+        "name": dataset.name,
+        "classes": dataset.classes,
+        "image_shape": dataset.image_shape,
+        "examples": {name: len(split) for name, split in splits.items()},
+        "split_sha256": dict(dataset.split_sha256),
+        "sha256": dataset.sha256,
+    }
+    (directory / "dataset.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _rename_unless_there(temporary: Path, target: Path) -> None:
+    try:
+        temporary.rename(target)
+    except OSError:
+        # Another process was first with the same data: its entry is as good.
+        if not target.is_dir():
+            raise

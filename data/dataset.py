@@ -1,0 +1,149 @@
+"""What a dataset is once it is prepared: two splits of uint8 images with labels, and their sha256.
+
+Suffixes of arrays: N examples, C channels, H height, W width.
+
+Two sha256 are defined here; records in other rooms rely on them, so they never change:
+
+    split    sha256 over  {"images":{"dtype":"uint8","shape":[N,C,H,W]},
+                           "labels":{"dtype":"int64","shape":[N]}}      as canonical JSON,
+             then the bytes of the images in C order,
+             then the labels as little-endian int64.
+    dataset  sha256 over  {"classes":[...],"test":"<hex>","train":"<hex>"}  as canonical JSON.
+
+Canonical JSON has sorted keys, no spaces, and is UTF-8. The name of a dataset is not part of its
+sha256: the same images under two names are the same data.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+SplitName = Literal["train", "test"]
+SPLIT_NAMES: tuple[SplitName, ...] = ("train", "test")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RawDataset:
+    """What a reader found, unchecked: any dtype, any shape.
+
+    `classes` only if the source names them; a label is an index into them.
+    """
+
+    train_images: NDArray[np.generic]
+    train_labels: NDArray[np.generic]
+    test_images: NDArray[np.generic]
+    test_labels: NDArray[np.generic]
+    classes: tuple[str, ...] | None = None
+
+    def arrays(self, split: SplitName) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+        """Return the images and the labels of one split."""
+        if split == "train":
+            return self.train_images, self.train_labels
+        return self.test_images, self.test_labels
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Split:
+    """Images with their labels, in a fixed order.
+
+    Attributes:
+        images: uint8 `[N, C, H, W]`, C-contiguous and read-only; a memory map if it comes from the
+            cache, so that only what is used is read.
+        labels: int64 `[N]`, 0 to K-1; read-only.
+        sha256: of header, images and labels, as this module's docstring defines it.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    sha256: str
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+class Dataset:
+    """A training and a test split of images of one shape, with the names of their classes.
+
+    A split is opened, and its sha256 verified, when it is first asked for: to evaluate the test
+    split never reads the training images.
+
+    Args:
+        name: lower case, fit for a file name: `digits`, `svhn-gray`.
+        classes: K names; a label is an index into them.
+        image_shape: C, H, W.
+        split_sha256: sha256 of each split.
+        open_split: called at most once a split.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        classes: tuple[str, ...],
+        image_shape: tuple[int, int, int],
+        split_sha256: Mapping[str, str],
+        open_split: Callable[[SplitName], Split],
+    ) -> None:
+        self.name = name
+        self.classes = classes
+        self.image_shape = image_shape
+        self.split_sha256 = split_sha256
+        self.sha256 = dataset_sha256(classes, self.split_sha256)
+        self._open_split = open_split
+
+    @cached_property
+    def train(self) -> Split:
+        """The training split."""
+        return self._open_split("train")
+
+    @cached_property
+    def test(self) -> Split:
+        """The test split."""
+        return self._open_split("test")
+
+    def __repr__(self) -> str:
+        return f"Dataset({self.name!r}, image_shape={self.image_shape}, sha256={self.sha256!r})"
+
+
+def dataset_from_splits(
+    name: str, classes: tuple[str, ...], splits: Mapping[SplitName, Split]
+) -> Dataset:
+    """Return a dataset whose splits are already open."""
+    channels, height, width = splits["train"].images.shape[1:]
+    return Dataset(
+        name=name,
+        classes=classes,
+        image_shape=(channels, height, width),
+        split_sha256={split: splits[split].sha256 for split in SPLIT_NAMES},
+        open_split=splits.__getitem__,
+    )
+
+
+def split_sha256(images_NCHW: NDArray[np.uint8], labels_N: NDArray[np.int64]) -> str:
+    """Return the hex sha256 of a split; the images must be C-contiguous."""
+    header = {
+        "images": {"dtype": "uint8", "shape": list(images_NCHW.shape)},
+        "labels": {"dtype": "int64", "shape": list(labels_N.shape)},
+    }
+    digest = hashlib.sha256(canonical_json(header))
+    digest.update(images_NCHW.reshape(-1).data)
+    digest.update(labels_N.astype("<i8", copy=False).data)
+    return digest.hexdigest()
+
+
+def dataset_sha256(classes: tuple[str, ...], splits: Mapping[str, str]) -> str:
+    """Return the hex sha256 of a dataset from its classes and the sha256 of its two splits."""
+    record = {"classes": list(classes), "test": splits["test"], "train": splits["train"]}
+    return hashlib.sha256(canonical_json(record)).hexdigest()
+
+
+def canonical_json(value: object) -> bytes:
+    """Return JSON that is the same bytes for equal values: sorted keys, no spaces, UTF-8."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode()

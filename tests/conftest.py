@@ -1,0 +1,54 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from commands.main import main
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or writes the user's own cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.delenv("ONNXPROOF_DATA", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def tiny_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three classes of 8x8 images that differ in which rows are bright."""
+    random = np.random.default_rng(0)
+
+    def split(examples: int) -> tuple[np.ndarray, np.ndarray]:
+        labels = np.arange(examples) % 3
+        images = random.integers(0, 120, size=(examples, 1, 8, 8))
+        for row in range(8):
+            images[:, 0, row] += np.where(labels == row // 3, 100, 0)[:, None]
+        return images.astype(np.uint8), labels
+
+    train_images, train_labels = split(200)
+    test_images, test_labels = split(67)
+    path = tmp_path_factory.mktemp("data") / "tiny.npz"
+    np.savez(
+        path,
+        train_images=train_images,
+        train_labels=train_labels,
+        test_images=test_images,
+        test_labels=test_labels,
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def finished_run(tiny_npz: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny network, trained and exported; shared, so never changed: copy it first."""
+    root = tmp_path_factory.mktemp("runs")
+    run = root / "tiny"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        options = ["--dataset", str(tiny_npz), "--model", "mlp", "--epochs", "4"]
+        assert main(["train", *options, "--run", str(run)]) == 0
+        assert main(["export", "--run", str(run)]) == 0
+    return run

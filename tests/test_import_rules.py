@@ -1,0 +1,79 @@
+"""Holds the import table of ARCHITECTURE.md against the code."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MAY_IMPORT = {
+    "models": set[str](),
+    "data": set[str](),
+    "artifacts": set[str](),
+    "trainers": {"models", "data", "artifacts"},
+    "export": {"models", "data", "artifacts"},
+    "evaluate": {"models", "data", "artifacts"},
+    "commands": {"models", "data", "artifacts", "trainers", "export", "evaluate"},
+}
+ROOMS = set(MAY_IMPORT) | {"report", "benchmarks", "tests", "cli"}
+
+
+def imports_of(source: str, *, only_when_loaded: bool = False) -> set[str]:
+    """The top-level packages that a module imports, those inside functions too unless told not."""
+    tree = ast.parse(source)
+    nodes = tree.body if only_when_loaded else list(ast.walk(tree))
+    names = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide which room is meant"
+            names.add((node.module or "").split(".")[0])
+    return names
+
+
+def broken_rules(room: str, source: str) -> set[str]:
+    return imports_of(source) & ROOMS - MAY_IMPORT[room] - {room}
+
+
+def modules(room: str) -> list[Path]:
+    return sorted((ROOT / room).rglob("*.py"))
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_room_imports_only_the_rooms_that_it_may(room: str) -> None:
+    assert modules(room)
+    found = {str(path): broken_rules(room, path.read_text()) for path in modules(room)}
+    assert {path: rooms for path, rooms in found.items() if rooms} == {}
+
+
+@pytest.mark.parametrize(
+    ("room", "source", "found"),
+    [
+        ("trainers", "from evaluate.parity import parity_of", {"evaluate"}),
+        ("export", "def f():\n    import trainers.loop", {"trainers"}),
+        ("artifacts", "import data", {"data"}),
+        ("evaluate", "import models, numpy, errors", set()),
+    ],
+)
+def test_rule_is_seen_to_be_broken(room: str, source: str, found: set[str]) -> None:
+    assert broken_rules(room, source) == found
+
+
+def test_every_room_has_a_rule() -> None:
+    rooms = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks"}
+    assert rooms == set(MAY_IMPORT)
+
+
+def test_onnxruntime_is_imported_by_one_file_which_imports_no_torch() -> None:
+    files = [path for room in MAY_IMPORT for path in modules(room)]
+    importing = [path for path in files if "onnxruntime" in imports_of(path.read_text())]
+    assert importing == [ROOT / "evaluate" / "onnx_runtime.py"]
+    assert "torch" not in imports_of(importing[0].read_text())
+
+
+def test_commands_load_only_click_and_light_modules() -> None:
+    light = {"click", "errors", "commands", "models", "artifacts"}
+    for path in (ROOT / "commands" / f"{name}.py" for name in ("train", "export", "evaluate")):
+        outside = imports_of(path.read_text(), only_when_loaded=True) - light - {"pathlib"}
+        assert outside == set(), path
