@@ -1,0 +1,106 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from artifacts.logits import Images, Logits, Tolerance
+from errors import UnfinishedError
+from export.checks import BATCH_SIZES, check_batches, check_file
+
+TOLERANCE = Tolerance(name="test", atol=1e-4, rtol=0)
+IMAGES = np.random.default_rng(0).integers(0, 256, (10, 1, 2, 2)).astype(np.uint8)
+
+
+def exact(images: Images) -> Logits:
+    return images.reshape(len(images), 4).astype(np.float32)
+
+
+def save_graph(
+    path: Path, *, dtype: int = TensorProto.UINT8, batch: str | int = "batch", name: str = "images"
+) -> Path:
+    shape = [batch, 4]
+    graph = helper.make_graph(
+        [helper.make_node("Cast", [name], ["logits"], to=TensorProto.FLOAT)],
+        "graph",
+        [helper.make_tensor_value_info(name, dtype, shape)],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, shape)],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)]), path)
+    return path
+
+
+def test_sound_graph_passes(tmp_path: Path) -> None:
+    assert check_file(save_graph(tmp_path / "m.onnx")).graph.name == "graph"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dtype": TensorProto.FLOAT}, "wanted one uint8 input 'images'"),
+        ({"name": "pixels"}, "wanted one uint8 input 'images'"),
+        ({"batch": 2}, "the batch of 'images' is fixed at 2"),
+    ],
+)
+def test_graph_is_refused_when_it_breaks_our_rules(
+    changes: dict[str, str], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UnfinishedError, match=message):
+        check_file(save_graph(tmp_path / "m.onnx", **changes))  # type: ignore[arg-type]
+
+
+def test_graph_is_refused_when_it_breaks_the_specification(tmp_path: Path) -> None:
+    path = save_graph(tmp_path / "m.onnx")
+    model = onnx.load(path)
+    model.graph.node[0].op_type = "NoSuchOperator"
+    onnx.save(model, path)
+    with pytest.raises(UnfinishedError, match="breaks the ONNX specification"):
+        check_file(path)
+
+
+def test_graph_is_refused_when_its_weights_lie_outside(tmp_path: Path) -> None:
+    path = save_graph(tmp_path / "m.onnx")
+    model = onnx.load(path)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.ones(2000, np.float32), "w"))
+    onnx.save(model, path, save_as_external_data=True, location="w.bin")
+    with pytest.raises(UnfinishedError, match="weight 'w' lies outside the file"):
+        check_file(path)
+
+
+def test_batches_are_compared_at_one_two_an_odd_and_a_large_size() -> None:
+    sizes: list[int] = []
+
+    def recording(images: Images) -> Logits:
+        sizes.append(len(images))
+        return exact(images) + np.float32(5e-5)
+
+    checks = check_batches(recording, exact, IMAGES, TOLERANCE)
+    assert sizes == [check.batch_size for check in checks] == list(BATCH_SIZES) == [1, 2, 7, 256]
+    assert all(0 < check.max_abs < 1e-4 for check in checks)
+
+
+def wrong_at_seven(images: Images) -> Logits:
+    return exact(images) + np.float32(1e-3 if len(images) == 7 else 0)
+
+
+def nan_at_two(images: Images) -> Logits:
+    return np.where(len(images) == 2, np.float32(np.nan), exact(images))
+
+
+def fixed_batch(images: Images) -> Logits:
+    return exact(images)[:2]
+
+
+@pytest.mark.parametrize(
+    ("candidate", "message"),
+    [
+        (wrong_at_seven, "at batch size 7: logits differ .* by up to 0.001"),
+        (nan_at_two, "at batch size 2: logits differ"),
+        (fixed_batch, r"at batch size 7: logits have shape \(2, 4\), wanted \(7, 4\)"),
+    ],
+)
+def test_batches_fail_when_one_size_is_wrong(candidate: object, message: str) -> None:
+    assert callable(candidate)
+    with pytest.raises(UnfinishedError, match=message):
+        check_batches(candidate, exact, IMAGES, TOLERANCE)
