@@ -74,8 +74,8 @@ def test_resumed_training_ends_with_the_same_bits(
     ("options", "named"),
     [
         (["--seed", "3"], "seed 0, not 3"),
-        (["--batch-size", "16"], "batch_size 64, not 16"),
-        (["--optimizer", "sgd"], "optimizer adam, not sgd"),
+        (["--batch-size", "16"], "batch_size 32, not 16"),
+        (["--optimizer", "adam"], "optimizer sgd, not adam"),
     ],
 )
 def test_resume_is_refused_when_the_recipe_differs(
