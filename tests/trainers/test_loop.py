@@ -57,7 +57,7 @@ def test_epoch_takes_the_steps_of_a_loop_written_by_hand() -> None:
     torch.manual_seed(0)
     ours = Network()
     by_hand = copy.deepcopy(ours)
-    chosen = settings(optimizer="sgd", lr=0.1, momentum=0.0, schedule="constant")
+    chosen = settings(optimizer="sgd", lr=0.1, momentum=0.0, schedule="constant", weight_decay=0.02)
     one_epoch(ours, chosen)
 
     data = examples()
@@ -70,7 +70,7 @@ def test_epoch_takes_the_steps_of_a_loop_written_by_hand() -> None:
         gradients = torch.autograd.grad(loss, list(by_hand.parameters()))
         with torch.no_grad():
             for parameter, gradient in zip(by_hand.parameters(), gradients, strict=True):
-                parameter -= 0.1 * gradient
+                parameter -= 0.1 * (gradient + 0.02 * parameter)
     for found, wanted in zip(ours.parameters(), by_hand.parameters(), strict=True):
         torch.testing.assert_close(found, wanted, rtol=0, atol=1e-7)
 
