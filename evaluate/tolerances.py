@@ -5,11 +5,14 @@ from dataclasses import replace
 from artifacts.choices import Precision
 from artifacts.logits import Tolerance
 
-# Both sides compute the same float32 operations and sum them in another order.
-CPU_FLOAT32 = Tolerance(name="cpu-float32", atol=1e-4, rtol=1e-4)
+# Both sides compute the same float32 operations and sum them in another order. Worst seen so far:
+# 2.3e-5 at logits of up to 20 (ResNet-18, digits); 3.7e-6 (MLP, MNIST); 4.8e-6 (LeNet-5,
+# svhn-gray). Four times the worst is left for deeper networks and other CPUs.
+CPU_FLOAT32 = Tolerance(name="cpu-float32", atol=1e-4, rtol=1e-5)
 
-# The same, with TF32 off on both sides.
-GPU_FLOAT32 = Tolerance(name="gpu-float32", atol=1e-3, rtol=1e-3)
+# The same with TF32 off on both sides. No measurement stands behind these two numbers yet: other
+# algorithms for convolutions (Winograd, FFT) lose about one more digit.
+GPU_FLOAT32 = Tolerance(name="gpu-float32", atol=1e-3, rtol=1e-4)
 
 
 def tolerance_for(

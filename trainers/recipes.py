@@ -1,7 +1,7 @@
 """How each network is trained unless the user says otherwise: one typed table.
 
-`best` is what this project recommends: SGD with Nesterov momentum under one cycle of the learning
-rate (Smith and Topin 2018) and label smoothing. `assignment` is the setting of the course work that the
+`best` is what this project recommends: SGD with Nesterov momentum, one cycle of the learning rate
+(Smith and Topin 2018), label smoothing. `assignment` is the setting of the course work that the
 project grew from (MLP on MNIST: Adam, 10 epochs, batches of 32).
 """
 
