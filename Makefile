@@ -23,7 +23,8 @@ install: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v[:2] <= (3, 13) else f"error: Python {v[0]}.{v[1]}: onnxproof needs 3.11 to 3.13; name one with: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt '.[test]'
+	@echo 'installing into $(VENV): PyTorch with CUDA takes a few minutes and 6 GB'
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt '.[test]'
 	@touch $@
 
 clean:

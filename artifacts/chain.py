@@ -78,6 +78,12 @@ def exported_network(run: RunDirectory, precision: str) -> ExportedNetwork:
                 f" (sha256 {of[:12]}, found {trained.training.checkpoint_sha256[:12]})",
                 hint=f"export again with: python cli.py export --run {run.root}",
             )
+    if reference.dataset_sha256 != trained.recipe.dataset.sha256:
+        raise ArtifactError(
+            str(run.reference),
+            "was computed on another dataset than the recipe names",
+            hint=f"export again with: python cli.py export --run {run.root}",
+        )
     return ExportedNetwork(trained=trained, variant=variant, reference=reference, onnx=onnx)
 
 

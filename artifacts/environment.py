@@ -9,6 +9,7 @@ from pathlib import Path
 from artifacts.json_records import Record
 from artifacts.version import ONNXPROOF_VERSION
 
+CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 NAMED_PACKAGES = (
     "torch",
     "torchvision",
@@ -55,10 +56,25 @@ def installed_versions(packages: tuple[str, ...]) -> dict[str, str]:
 
 
 def usable_cpus() -> int:
-    """Return how many CPUs this process may run on: its affinity, not the machine's count."""
+    """Return how many CPUs this process may use: not the machine's count.
+
+    That is its affinity, and no more than the quota of its control group (cgroup v2, cpu.max),
+    which is how a container is told that it has two CPUs of sixty-four.
+    """
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        allowed = len(os.sched_getaffinity(0))
+    else:
+        allowed = os.cpu_count() or 1
+    return min(allowed, cpu_quota(CPU_MAX) or allowed)
+
+
+def cpu_quota(path: Path) -> int | None:
+    """Return the CPUs that a cpu.max file allows, at least 1, or None where it sets no limit."""
+    try:
+        quota, period = (int(word) for word in path.read_text().split())
+    except (OSError, ValueError):  # no such file; or the quota is "max"
+        return None
+    return max(1, -(-quota // period))  # part of a CPU still needs a thread
 
 
 def cpu_model() -> str:

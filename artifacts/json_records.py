@@ -53,7 +53,7 @@ def read_record(path: Path, kind: type[RecordType]) -> RecordType:
         ArtifactError: the file is missing, cannot be read, or does not hold such a record.
     """
     try:
-        return kind.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(path.read_bytes(), strict=True)
     except FileNotFoundError:
         raise ArtifactError(str(path), "no such file") from None
     except OSError as error:

@@ -16,6 +16,18 @@ Logits = NDArray[np.float32]  # [N, K]
 LogitsFunction = Callable[[Images], Logits]
 
 
+# What numpy and zipfile raise on a damaged file; TypeError where it holds one array, not many.
+_NOT_A_REFERENCE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    TypeError,
+    RuntimeError,  # zipfile: an entry is encrypted; NotImplementedError: an unknown compression
+    zipfile.BadZipFile,
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
     """How far two logits may be apart: |candidate - reference| <= atol + rtol * |reference|.
@@ -69,7 +81,7 @@ def load_reference(path: Path) -> ReferenceLogits:
         ArtifactError: the file is damaged, or an array has another shape or dtype than wanted.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             reference = ReferenceLogits(
                 float32_NK=arrays["float32"],
                 float64_NK=arrays["float64"],
@@ -77,7 +89,7 @@ def load_reference(path: Path) -> ReferenceLogits:
                 split_sha256=str(arrays["split_sha256"]),
                 checkpoint_sha256=str(arrays["checkpoint_sha256"]),
             )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except _NOT_A_REFERENCE as error:
         raise ArtifactError(str(path), f"is not a whole reference: {error}") from error
     single, double = reference.float32_NK, reference.float64_NK
     if single.dtype != np.float32 or double.dtype != np.float64 or single.ndim != 2:

@@ -80,9 +80,14 @@ def last_run() -> RunDirectory:
     """
     hint = "train one with: python cli.py train; or name one with --run"
     try:
-        root = Path(LAST_RUN.read_text().rstrip("\n"))
+        name = LAST_RUN.read_text().rstrip("\n")
     except OSError:
         raise ArtifactError(str(RUNS), "no run was trained here yet", hint=hint) from None
+    except UnicodeDecodeError:
+        name = ""
+    if not name:
+        raise ArtifactError(str(LAST_RUN), "does not name a run", hint=hint)
+    root = Path(name)
     if not root.is_dir():
         raise ArtifactError(str(root), "the run that was trained last is gone", hint=hint)
     return RunDirectory(root)

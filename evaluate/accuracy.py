@@ -60,7 +60,10 @@ def accuracy_from_logits(logits_NK: Logits, labels_N: NDArray[np.int64]) -> Accu
 
     Raises:
         DatasetError: a label is none of the K classes.
+        ValueError: there are not as many labels as logits.
     """
+    if labels_N.shape != logits_NK.shape[:1]:
+        raise ValueError(f"labels {labels_N.shape} of logits {logits_NK.shape}")
     classes = logits_NK.shape[1]
     outside = np.flatnonzero((labels_N < 0) | (labels_N >= classes))
     if len(outside):

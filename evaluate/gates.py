@@ -23,6 +23,8 @@ class Gates:
 
 def provider_failures(provider: ProviderProof, full_name: str) -> list[str]:
     """Return a line for the nodes that another provider runs than the one asked for."""
+    if not provider.nodes:
+        return ["provider: ONNX Runtime did not say where it put the nodes"]
     elsewhere = {name: count for name, count in provider.nodes.items() if name != full_name}
     if not elsewhere:
         return []

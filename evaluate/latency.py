@@ -40,10 +40,14 @@ class _Side:
     samples_ms: list[float] = field(default_factory=list)
     outputs_verified: bool = True
 
+    @property
+    def seconds(self) -> float:
+        return sum(self.samples_ms) / 1000
+
     def is_measured(self, options: LatencyOptions) -> bool:
-        seconds = sum(self.samples_ms) / 1000
-        enough = len(self.samples_ms) >= options.min_samples and seconds >= options.min_seconds
-        return enough or seconds >= options.max_seconds
+        enough_samples = len(self.samples_ms) >= options.min_samples
+        enough = enough_samples and self.seconds >= options.min_seconds
+        return enough or self.seconds >= options.max_seconds
 
 
 def measured_latency(
@@ -73,7 +77,9 @@ def measured_latency(
     sides = [_warmed_up(function, images) for function in (onnx, pytorch) if function is not None]
     while not all(side.is_measured(options) for side in sides):
         for side in sides:
-            _run_block(side, tolerance)
+            # A side that has enough goes on beside the other, but not for ever.
+            if side.seconds < options.max_seconds:
+                _run_block(side, tolerance)
     onnx_timing = _timing(sides[0])
     pytorch_timing = _timing(sides[1]) if pytorch is not None else None
     return LatencyRecord(

@@ -156,11 +156,22 @@ def _short_name(full_name: str) -> str:
 def _load_error(
     provider: str, model: Path | bytes, failure: Exception, printed: str
 ) -> UnusableError | UnfinishedError:
-    if provider == _short_name(CPU):
+    if provider == _short_name(CPU) or not _loads_on_cpu(model):
         name = "graph" if isinstance(model, bytes) else str(model)
         reason = str(failure).strip().splitlines()[0]
         return UnfinishedError(name, f"ONNX Runtime cannot load it: {reason}")
     return _unusable(provider, str(failure), printed)
+
+
+def _loads_on_cpu(model: Path | bytes) -> bool:
+    """Return whether it is the provider's fault, rather than the file's, that loading failed."""
+    content = model if isinstance(model, bytes) else str(model)
+    with captured_native_output():
+        try:
+            onnxruntime.InferenceSession(content, providers=[CPU], enable_fallback=False)
+        except Exception:  # its errors share no base class but this one
+            return False
+    return True
 
 
 def _unusable(provider: str, failure: str, printed: str) -> UnusableError:

@@ -87,6 +87,7 @@ def _figures(
     outside = int((difference > tolerance.allowed(reference)).sum())
     norms = np.linalg.norm(onnx, axis=1) * np.linalg.norm(reference, axis=1)
     cosines = (onnx * reference).sum(axis=1) / np.maximum(norms, _TINY)
+    cosines[(onnx == reference).all(axis=1)] = 1.0  # also where both are zero
     return {
         "max_abs": float(difference.max()),
         "max_rel": float((difference / np.maximum(np.abs(reference), _TINY)).max()),
@@ -114,17 +115,19 @@ def _flips(
     flips = []
     for index in np.flatnonzero(was != became).tolist():
         row, classes = reference[index], (int(was[index]), int(became[index]))
-        margin = float(row[classes[0]] - row[classes[1]])
-        seen = float(np.abs(onnx[index] - row).max())
-        allowed = float(tolerance.allowed(row).max())
+        margin, is_explained = None, False
+        if np.isfinite(row).all() and np.isfinite(onnx[index]).all():
+            margin = float(row[classes[0]] - row[classes[1]])
+            seen = float(np.abs(onnx[index] - row).max())
+            is_explained = margin <= 2 * min(seen, float(tolerance.allowed(row).max()))
         flip = Flip(
             index=index,
             label=int(labels_N[index]),
             reference=classes[0],
             onnx=classes[1],
-            margin=margin if np.isfinite(margin) else None,
+            margin=margin,
         )
-        flips.append((flip, margin <= 2 * min(seen, allowed)))  # False where one is NaN
+        flips.append((flip, is_explained))
     return flips
 
 

@@ -5,26 +5,18 @@ import re
 _MISSING_LIBRARY = re.compile(r"with error: ([\w.+-]+\.(?:so[.\d]*|dll|dylib))")
 _CUDA_FAILURE = re.compile(r"CUDA failure \d+: ([^;\n]+)")
 _REQUIREMENT = re.compile(r"Require (cuDNN [\w.*]+ and CUDA [\w.*]+)\.?")
-# The start of a library's name, what it belongs to, and how one gets it.
+_DRIVER = "install the driver of your GPU; a machine without a GPU has only the CPU"
+_CUDA = "pip install torch brings it; else install the CUDA toolkit"
+_TENSORRT = "pip install tensorrt, in the version that ONNX Runtime was built for"
+# The start of a library's name, what it belongs to, and how one gets it; the first match counts.
 _LIBRARIES = (
-    (
-        "libcuda.",
-        "the NVIDIA driver",
-        "install the driver of your GPU; a machine without one has only the CPU",
-    ),
-    (
-        "nvcuda.",
-        "the NVIDIA driver",
-        "install the driver of your GPU; a machine without one has only the CPU",
-    ),
-    (
-        "libnvinfer",
-        "TensorRT",
-        "pip install tensorrt, in the version that ONNX Runtime was built for",
-    ),
+    ("libcuda.", "the NVIDIA driver", _DRIVER),
+    ("nvcuda.", "the NVIDIA driver", _DRIVER),
+    ("libnvinfer", "TensorRT", _TENSORRT),
+    ("libnvonnxparser", "TensorRT", _TENSORRT),
     ("libcudnn", "cuDNN", "pip install torch brings it; else install cuDNN 9"),
-    ("libcu", "the CUDA runtime", "pip install torch brings it; else install the CUDA toolkit"),
-    ("libnv", "the CUDA runtime", "pip install torch brings it; else install the CUDA toolkit"),
+    ("libcu", "the CUDA runtime", _CUDA),
+    ("libnv", "the CUDA runtime", _CUDA),
 )
 
 

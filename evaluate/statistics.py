@@ -28,5 +28,8 @@ def mcnemar_exact(only_first: int, only_second: int) -> float:
         only_second: examples that only the second one got right.
     """
     discordant = only_first + only_second
-    tail = sum(math.comb(discordant, k) for k in range(min(only_first, only_second) + 1))
+    term = tail = 1  # exact integers: the binomial coefficients, each from the one before
+    for k in range(1, min(only_first, only_second) + 1):
+        term = term * (discordant - k + 1) // k
+        tail += term
     return min(1.0, 2 * tail / (1 << discordant))

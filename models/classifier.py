@@ -4,6 +4,7 @@ The normalization is part of the module, so that the checkpoint and the exported
 nobody has to know the training set's mean to use them.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -24,7 +25,7 @@ class Classifier(nn.Module):
 
     def __init__(self, network: nn.Module, *, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
-        if len(mean) != len(std) or min(std) <= 0:
+        if len(mean) != len(std) or not all(0 < value < math.inf for value in std):
             raise ValueError(f"wanted as many std > 0 as mean, found mean {mean} and std {std}")
         self.network = network
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))

@@ -1,8 +1,12 @@
 """Which device PyTorch computes on: the one that was asked for, or an error."""
 
+import re
+
 import torch
 
 from errors import UnusableError, UsageError
+
+_DEVICE = re.compile(r"cpu|mps|cuda(:(?P<index>[0-9]+))?")
 
 
 def device_from_name(name: str) -> torch.device:
@@ -14,23 +18,21 @@ def device_from_name(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
+    if not (match := _DEVICE.fullmatch(name)):
         raise UsageError(
             "--device", f"unknown device {name!r}: wanted auto, cpu, cuda, cuda:N or mps"
-        ) from None
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        )
+    # Read here rather than by torch.device, which keeps eight bits of the number.
+    index = int(match["index"] or 0)
+    if name.startswith("cuda") and index >= torch.cuda.device_count():
         raise UnusableError(
             "--device",
             f"{name}: PyTorch {torch.__version__} sees {torch.cuda.device_count()} CUDA devices",
             hint="python cli.py doctor says why; --device cpu works everywhere",
         )
-    if device.type == "mps" and not torch.backends.mps.is_available():
+    if name == "mps" and not torch.backends.mps.is_available():
         raise UnusableError("--device", "mps: PyTorch sees no Metal device")
-    if device.type not in ("cpu", "cuda", "mps"):
-        raise UsageError("--device", f"{name!r}: wanted auto, cpu, cuda, cuda:N or mps")
-    return device
+    return torch.device(name)
 
 
 def forbid_tf32() -> None:

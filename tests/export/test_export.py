@@ -36,6 +36,7 @@ def logits_by_hand(run: RunDirectory, images: NDArray[np.uint8]) -> NDArray[np.f
     )
     load_weights(run.weights, network)
     state = {name: tensor.double().numpy() for name, tensor in network.state_dict().items()}
+    values: NDArray[np.float64]
     values = ((images - state["mean"]) / state["std"]).reshape(len(images), -1)
     layers = sorted({name.rsplit(".", 1)[0] for name in state if name.startswith("network")})
     for number, layer in enumerate(layers):

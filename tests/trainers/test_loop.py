@@ -37,7 +37,8 @@ class Network(nn.Module):
         self.linear = nn.Linear(16, 3)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.linear(images.flatten(1) / 255)
+        logits: torch.Tensor = self.linear(images.flatten(1) / 255)
+        return logits
 
 
 def one_epoch(network: nn.Module, chosen: Hyperparameters) -> object:
@@ -70,7 +71,7 @@ def test_epoch_takes_the_steps_of_a_loop_written_by_hand() -> None:
         gradients = torch.autograd.grad(loss, list(by_hand.parameters()))
         with torch.no_grad():
             for parameter, gradient in zip(by_hand.parameters(), gradients, strict=True):
-                parameter -= 0.1 * (gradient + 0.02 * parameter)
+                parameter.sub_(0.1 * (gradient + 0.02 * parameter))
     for found, wanted in zip(ours.parameters(), by_hand.parameters(), strict=True):
         torch.testing.assert_close(found, wanted, rtol=0, atol=1e-7)
 

@@ -23,7 +23,7 @@ def train(npz: Path, run: Path, *options: str, model: str = "mlp", epochs: int =
 
 
 def train_until(
-    epoch: int, npz: Path, run: Path, monkeypatch: pytest.MonkeyPatch, **options: str
+    epoch: int, npz: Path, run: Path, monkeypatch: pytest.MonkeyPatch, model: str = "mlp"
 ) -> None:
     def stop(_self: object, finished: Epoch, _epochs: int) -> None:
         if finished.epoch == epoch:
@@ -32,7 +32,7 @@ def train_until(
     with monkeypatch.context() as patch:
         patch.setattr("commands.console.TrainingProgress.on_epoch", stop)
         with pytest.raises(Stop):
-            train(npz, run, **options)
+            train(npz, run, model=model)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,94 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from artifacts.run_directory import RunDirectory, default_run, last_run, remember_last_run
+from errors import ArtifactError
+
+RUN = RunDirectory(Path("runs/digits-lenet5"))
+
+
+@pytest.fixture(autouse=True)
+def working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [
+        (RUN.recipe, "recipe.json"),
+        (RUN.history, "history.jsonl"),
+        (RUN.weights, "weights.safetensors"),
+        (RUN.resume, "resume.pt"),
+        (RUN.training, "training.json"),
+        (RUN.export, "export.json"),
+        (RUN.reference, "reference.npz"),
+        (RUN.onnx("float32"), "model.onnx"),
+        (RUN.onnx("fp16"), "model.fp16.onnx"),
+        (RUN.onnx("int8"), "model.int8.onnx"),
+        (RUN.evaluation("float32", "cpu"), "evaluations/float32-cpu.json"),
+        (RUN.evaluation("int8", "cuda"), "evaluations/int8-cuda.json"),
+    ],
+)
+def test_path_is_the_contracts(path: Path, wanted: str) -> None:
+    assert path == Path("runs/digits-lenet5") / wanted
+
+
+def test_naming_paths_touches_no_disk(working_directory: Path) -> None:
+    assert not RUN.evaluation("float32", "cpu").exists()
+    assert list(working_directory.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("dataset", "directory"),
+    [
+        ("digits", "digits-mlp"),
+        ("fashion-mnist", "fashion-mnist-mlp"),
+        ("My set (v1.2)", "My-set-v1.2--mlp"),
+        ("../../etc", "..-..-etc-mlp"),
+        ("a/b", "a-b-mlp"),
+    ],
+)
+def test_default_run_is_one_directory_under_runs(dataset: str, directory: str) -> None:
+    root = default_run(dataset, "mlp").root
+    assert root == Path("runs") / directory
+    assert root.resolve().parent == Path("runs").resolve()
+
+
+def test_last_run_is_refused_when_there_was_none() -> None:
+    with pytest.raises(ArtifactError, match="runs: no run was trained here yet") as caught:
+        last_run()
+    assert "cli.py train" in str(caught.value.hint)
+
+
+def test_last_run_is_the_one_remembered_last(working_directory: Path) -> None:
+    for name in ("first", "second run"):
+        run = default_run(name, "mlp")
+        run.root.mkdir(parents=True)
+        remember_last_run(run)
+        assert last_run().root == working_directory / run.root
+
+
+def test_last_run_is_found_when_it_lies_elsewhere(working_directory: Path) -> None:
+    elsewhere = RunDirectory(Path("else where\u2009é"))
+    elsewhere.root.mkdir()
+    remember_last_run(elsewhere)
+    assert last_run().root == working_directory / elsewhere.root
+
+
+def test_last_run_is_refused_by_name_when_it_is_gone() -> None:
+    RUN.root.mkdir(parents=True)
+    remember_last_run(RUN)
+    shutil.rmtree(RUN.root)
+    with pytest.raises(ArtifactError, match="digits-lenet5: the run that was trained last is gone"):
+        last_run()
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe\n"])
+def test_last_run_is_refused_when_the_note_of_it_is_damaged(content: bytes) -> None:
+    Path("runs").mkdir()
+    Path("runs/last-run.txt").write_bytes(content)
+    with pytest.raises(ArtifactError, match=r"last-run\.txt: does not name a run"):
+        last_run()

@@ -1,0 +1,71 @@
+"""Records of an evaluation in which everything passes, for tests to change one thing of."""
+
+from artifacts.evaluation_records import (
+    AccuracyRecord,
+    ClassAccuracy,
+    LatencyRecord,
+    ParityRecord,
+    ProviderProof,
+)
+from evaluate.statistics import wilson_interval
+
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
+
+
+def accuracy_of(correct: int, examples: int = 1000) -> AccuracyRecord:
+    return AccuracyRecord(
+        top1=correct / examples,
+        correct=correct,
+        examples=examples,
+        ci95=wilson_interval(correct, examples),
+        per_class=(ClassAccuracy(label="a", correct=correct, examples=examples),),
+        confusion=((correct, examples - correct), (0, 0)),
+    )
+
+
+PARITY = ParityRecord(
+    reference="recorded",
+    examples=1000,
+    tolerance="cpu-float32",
+    atol=1e-4,
+    rtol=1e-4,
+    max_abs=1e-6,
+    max_rel=1e-5,
+    mean_abs=1e-7,
+    p99_abs=9e-7,
+    min_cosine=1.0,
+    within_tolerance=True,
+    elements_outside=0,
+    nonfinite=0,
+    constant_output=False,
+    flips=0,
+    explained_flips=0,
+    unexplained_flips=0,
+    flipped=(),
+    float64=None,
+    mcnemar_p=1.0,
+    pytorch_accuracy=accuracy_of(990),
+)
+LATENCY = LatencyRecord(
+    samples=64,
+    seconds=0.128,
+    p50_ms=2.0,
+    p90_ms=2.1,
+    p95_ms=None,
+    p99_ms=None,
+    mean_ms=2.0,
+    cv=0.01,
+    images_per_second=500.0,
+    first_run_ms=9.0,
+    stable=True,
+    batch_size=1,
+    boundary="host",
+    outputs_verified=True,
+    threads=2,
+    pytorch=None,
+    speedup=None,
+)
+PROOF = ProviderProof(
+    requested="cuda", session=(CUDA, CPU), nodes={CUDA: 16}, copies=0, options={"use_tf32": "0"}
+)

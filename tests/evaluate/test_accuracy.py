@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score, confusion_matrix
+
+from artifacts.logits import Logits
+from errors import DatasetError
+from evaluate.accuracy import accuracy_from_logits
+from evaluate.statistics import wilson_interval
+
+CLASSES = ("a", "b", "c", "d")
+EXAMPLES = st.integers(1, 40).flatmap(
+    lambda examples: st.tuples(
+        arrays(np.float32, (examples, 4), elements=st.floats(-9, 9, width=32)),
+        arrays(np.int64, examples, elements=st.integers(0, 3)),
+    )
+)
+
+
+@given(EXAMPLES)
+def test_accuracy_is_scikit_learns(examples: tuple[Logits, NDArray[np.int64]]) -> None:
+    logits_NK, labels_N = examples
+    accuracy = accuracy_from_logits(logits_NK, labels_N)
+    predicted = logits_NK.argmax(axis=1)
+    assert np.array_equal(
+        accuracy.confusion, confusion_matrix(labels_N, predicted, labels=range(4))
+    )
+    assert accuracy.correct == accuracy_score(labels_N, predicted, normalize=False)
+    assert accuracy.top1 == accuracy.correct / len(labels_N)
+    assert accuracy.examples == len(labels_N)
+
+
+def test_record_counts_by_class_name() -> None:
+    logits_NK = np.eye(4, dtype=np.float32)[[0, 0, 1, 2, 2, 2]]
+    record = accuracy_from_logits(logits_NK, np.array([0, 1, 1, 2, 2, 0])).record(CLASSES)
+    counts = [(each.label, each.correct, each.examples) for each in record.per_class]
+    assert counts == [("a", 1, 2), ("b", 1, 2), ("c", 2, 2), ("d", 0, 0)]
+    assert record.confusion == ((1, 0, 1, 0), (1, 1, 0, 0), (0, 0, 2, 0), (0, 0, 0, 0))
+    assert (record.correct, record.examples, record.top1) == (4, 6, 4 / 6)
+    assert record.ci95 == wilson_interval(4, 6)
+
+
+@pytest.mark.parametrize("label", [-1, 4, 255])
+def test_label_that_is_no_class_is_refused_by_value_and_index(label: int) -> None:
+    labels_N = np.array([0, 3, label, label])
+    with pytest.raises(DatasetError, match=f"label {label} at index 2, wanted 0 to 3"):
+        accuracy_from_logits(np.zeros((4, 4), dtype=np.float32), labels_N)
+
+
+def test_one_example_more_or_less_changes_the_count() -> None:
+    logits_NK = np.eye(4, dtype=np.float32)
+    assert accuracy_from_logits(logits_NK, np.array([0, 1, 2, 3])).correct == 4
+    assert accuracy_from_logits(logits_NK, np.array([0, 1, 2, 0])).correct == 3

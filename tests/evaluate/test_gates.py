@@ -1,0 +1,105 @@
+import pytest
+
+from evaluate.gates import (
+    Gates,
+    accuracy_failures,
+    latency_failures,
+    parity_failures,
+    provider_failures,
+)
+from tests.evaluate.records import CPU, CUDA, LATENCY, PARITY, PROOF, accuracy_of
+
+STRICT = Gates(min_accuracy=0.99, max_accuracy_drop=0.0, max_flips=0, max_p50_ms=2.0)
+
+
+@pytest.mark.parametrize("gates", [Gates(), STRICT])
+def test_every_gate_passes_when_everything_holds(gates: Gates) -> None:
+    assert provider_failures(PROOF, CUDA) == []
+    assert parity_failures(PARITY, gates) == []
+    assert accuracy_failures(accuracy_of(990), accuracy_of(990), gates) == []
+    assert latency_failures([LATENCY], gates) == []
+
+
+def test_node_on_another_provider_fails_and_is_told() -> None:
+    mixed = PROOF.model_copy(update={"nodes": {CUDA: 14, CPU: 2}})
+    (failure,) = provider_failures(mixed, CUDA)
+    assert "2 on CPUExecutionProvider" in failure
+    assert "14" not in failure
+
+
+def test_provider_fails_when_no_node_was_seen_anywhere() -> None:
+    assert provider_failures(PROOF.model_copy(update={"nodes": {}}), CUDA)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"constant_output": True}, "PyTorch gives every image the same logits"),
+        ({"within_tolerance": False, "elements_outside": 7, "max_abs": 0.5}, "7 logits differ"),
+        ({"flips": 3, "unexplained_flips": 1}, "1 unexplained flips"),
+        ({"nonfinite": 2, "within_tolerance": False}, "2 logits are not finite"),
+    ],
+)
+def test_parity_gate_fails_without_any_option(change: dict[str, object], told: str) -> None:
+    (failure,) = parity_failures(PARITY.model_copy(update=change), Gates())
+    assert told in failure
+
+
+@pytest.mark.parametrize(("flips", "fails"), [(2, False), (3, True)])
+def test_max_flips_counts_the_explained_ones_too(flips: int, fails: bool) -> None:
+    parity = PARITY.model_copy(update={"flips": flips, "explained_flips": flips})
+    failures = parity_failures(parity, Gates(max_flips=2))
+    assert failures == (["parity: 3 flips, more than --max-flips 2"] if fails else [])
+
+
+@pytest.mark.parametrize(("correct", "fails"), [(900, False), (899, True)])
+def test_min_accuracy_holds_from_the_number_on(correct: int, fails: bool) -> None:
+    failures = accuracy_failures(accuracy_of(correct), accuracy_of(990), Gates(min_accuracy=0.9))
+    assert bool(failures) is fails
+    assert not fails or "0.8990 is below --min-accuracy 0.9" in failures[0]
+
+
+@pytest.mark.parametrize(("correct", "fails"), [(995, False), (983, False), (982, True)])
+def test_max_accuracy_drop_is_in_points_below_pytorch(correct: int, fails: bool) -> None:
+    gates = Gates(max_accuracy_drop=0.7)
+    failures = accuracy_failures(accuracy_of(correct), accuracy_of(990), gates)
+    assert bool(failures) is fails
+    assert not fails or "0.80 points below PyTorch" in failures[0]
+
+
+@pytest.mark.parametrize("examples", [3, 7, 1797, 10_000, 26_032])
+def test_drop_of_exactly_the_allowed_points_passes(examples: int) -> None:
+    for lost in range(min(examples, 200)):
+        gates = Gates(max_accuracy_drop=100 * lost / examples)
+        accuracy, pytorch = accuracy_of(examples - lost, examples), accuracy_of(examples, examples)
+        assert accuracy_failures(accuracy, pytorch, gates) == []
+
+
+def test_max_p50_is_for_every_batch_size() -> None:
+    slow = LATENCY.model_copy(update={"batch_size": 32, "p50_ms": 2.001})
+    assert latency_failures([LATENCY, slow], Gates()) == []
+    (failure,) = latency_failures([LATENCY, slow], Gates(max_p50_ms=2.0))
+    assert "latency at batch 32: median 2.001 ms is above --max-p50-ms 2" in failure
+
+
+def test_unverified_outputs_fail_without_any_option() -> None:
+    unverified = LATENCY.model_copy(update={"outputs_verified": False})
+    (failure,) = latency_failures([unverified], Gates())
+    assert failure.startswith("latency at batch 1: ")
+
+
+def test_all_failures_are_listed() -> None:
+    parity = PARITY.model_copy(
+        update={
+            "constant_output": True,
+            "within_tolerance": False,
+            "elements_outside": 7,
+            "max_abs": 0.5,
+            "flips": 3,
+            "unexplained_flips": 1,
+        }
+    )
+    slow = LATENCY.model_copy(update={"outputs_verified": False, "p50_ms": 9.0})
+    assert len(parity_failures(parity, STRICT)) == 4
+    assert len(accuracy_failures(accuracy_of(980), accuracy_of(990), STRICT)) == 2
+    assert len(latency_failures([slow, slow], STRICT)) == 4
