@@ -30,7 +30,6 @@ def show_log() -> None:
     if not log.handlers:
         log.addHandler(_Lines())
         log.setLevel(logging.INFO)
-        log.propagate = False
 
 
 class StepProgress:

@@ -1,6 +1,7 @@
 """What the tests of `data` share: a cache of their own, and small datasets to write."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,4 +39,5 @@ def npz_path(tmp_path: Path, arrays: Arrays) -> Path:
 
 
 def write_npz(path: Path, arrays: Arrays) -> None:
-    np.savez(path, allow_pickle=True, **arrays)
+    named: dict[str, Any] = dict(arrays)
+    np.savez(path, **named)
