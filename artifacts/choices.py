@@ -12,3 +12,7 @@ RECIPES: tuple[RecipeName, ...] = get_args(RecipeName)
 OPTIMIZERS: tuple[Optimizer, ...] = get_args(Optimizer)
 TRAINING_PRECISIONS: tuple[TrainingPrecision, ...] = get_args(TrainingPrecision)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+# Of ONNX: torch's exporter has operators from 18 on, ONNX Runtime 1.31 knows up to 25.
+OPSETS = (18, 25)
+DEFAULT_OPSET = 20

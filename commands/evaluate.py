@@ -4,12 +4,14 @@ from pathlib import Path
 
 import click
 
-from artifacts.choices import PRECISIONS, Precision
+from artifacts.choices import Precision
 from commands.options import (
     batch_sizes_option,
     data_dir_option,
     dataset_option,
     output_options,
+    precision_option,
+    provider_option,
     run_option,
 )
 from errors import UsageError
@@ -17,20 +19,8 @@ from errors import UsageError
 
 @click.command("evaluate")
 @run_option("Run to evaluate.  [default: the one trained last]")
-@click.option(
-    "--precision",
-    type=click.Choice(PRECISIONS),
-    default="float32",
-    show_default=True,
-    help="Variant to evaluate.",
-)
-@click.option(
-    "--provider",
-    default="cpu",
-    show_default=True,
-    metavar="cpu|cuda|tensorrt|...",
-    help="ONNX Runtime's execution provider; there is no fallback to another one.",
-)
+@precision_option
+@provider_option
 @dataset_option(None)
 @data_dir_option
 @batch_sizes_option

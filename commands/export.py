@@ -4,39 +4,36 @@ from pathlib import Path
 
 import click
 
-from artifacts.choices import PRECISIONS, Precision
-from commands.options import data_dir_option, dataset_option, output_options, run_option
+from artifacts.choices import DEFAULT_OPSET, OPSETS, Precision
+from commands.options import (
+    data_dir_option,
+    dataset_option,
+    device_option,
+    output_options,
+    precision_option,
+    run_option,
+)
 
 
 @click.command("export")
 @run_option("Run to export.  [default: the one trained last]")
-@click.option(
-    "--precision",
-    type=click.Choice(PRECISIONS),
-    default="float32",
-    show_default=True,
-    help="Variant to make.",
-)
+@precision_option
 @click.option(
     "--opset",
-    type=click.IntRange(18, 25),  # export.graph.OPSETS; a test holds them together
-    help="Version of ONNX's operator set.  [default: 20]",
+    type=click.IntRange(*OPSETS),
+    default=DEFAULT_OPSET,
+    show_default=True,
+    help="Version of ONNX's operator set.",
 )
 @click.option("--probabilities", is_flag=True, help="Add the softmax of the logits as an output.")
-@click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    metavar="auto|cpu|cuda|cuda:N",
-    help="Where PyTorch computes the reference.",
-)
+@device_option("Where PyTorch computes the reference.")
 @dataset_option(None)
 @data_dir_option
 @output_options
 def command(
     run: Path | None,
     precision: Precision,
-    opset: int | None,
+    opset: int,
     probabilities: bool,
     device: str,
     dataset: str | None,

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
+from artifacts.choices import PRECISIONS
 from commands.main import Invocation
 from models import MODEL_NAMES
 
@@ -81,6 +82,31 @@ def network_names(_ctx: click.Context, _param: click.Parameter, value: str) -> t
     return names
 
 
+def device_option(help_text: str) -> Callable[[Function], Function]:
+    """Add --device."""
+    return click.option(
+        "--device",
+        default="auto",
+        show_default=True,
+        metavar="auto|cpu|cuda|cuda:N|mps",
+        help=f"{help_text} `auto` is CUDA where PyTorch can use it, else the CPU.",
+    )
+
+
+provider_option = click.option(
+    "--provider",
+    default="cpu",
+    show_default=True,
+    metavar="cpu|cuda|tensorrt|...",
+    help="ONNX Runtime's execution provider; there is no fallback to another one.",
+)
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default="float32",
+    show_default=True,
+    help="Variant of the network.",
+)
 batch_sizes_option = click.option(
     "--batch-sizes",
     callback=positive_integers,

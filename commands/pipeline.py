@@ -10,6 +10,7 @@ from commands.options import (
     dataset_option,
     network_names,
     output_options,
+    provider_option,
 )
 from models import MODEL_NAMES
 
@@ -25,13 +26,7 @@ from models import MODEL_NAMES
 )
 @dataset_option("digits")
 @data_dir_option
-@click.option(
-    "--provider",
-    default="cpu",
-    show_default=True,
-    metavar="cpu|cuda|tensorrt|...",
-    help="ONNX Runtime's execution provider; there is no fallback to another one.",
-)
+@provider_option
 @click.option("--epochs", type=click.IntRange(min=1), help="For every network.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @batch_sizes_option

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artifacts.chain import exported_network, trained_network
-from artifacts.choices import Precision, RecipeName
+from artifacts.choices import DEFAULT_OPSET, Precision, RecipeName
 from artifacts.evaluation_records import Evaluation
 from artifacts.export_records import Variant
 from artifacts.run_directory import RunDirectory, default_run, last_run, remember_last_run
@@ -74,7 +74,7 @@ def export_step(
     run: RunDirectory,
     *,
     precision: Precision = "float32",
-    opset: int | None = None,
+    opset: int = DEFAULT_OPSET,
     probabilities: bool = False,
     device: str = "auto",
     dataset: str | None = None,
@@ -84,7 +84,6 @@ def export_step(
     from evaluate.onnx_runtime import OnnxRunner
     from evaluate.tolerances import tolerance_for
     from export.export import ExportOptions, export
-    from export.graph import DEFAULT_OPSET
 
     trained = trained_network(run)
     with step_progress() as progress:
@@ -93,7 +92,7 @@ def export_step(
             dataset_of_run(trained.recipe.dataset, dataset, data_dir),
             ExportOptions(
                 precision=precision,
-                opset=opset or DEFAULT_OPSET,
+                opset=opset,
                 probabilities=probabilities,
                 device=device,
             ),

@@ -5,7 +5,13 @@ from pathlib import Path
 import click
 
 from artifacts.choices import OPTIMIZERS, RECIPES, TRAINING_PRECISIONS, RecipeName
-from commands.options import data_dir_option, dataset_option, output_options, run_option
+from commands.options import (
+    data_dir_option,
+    dataset_option,
+    device_option,
+    output_options,
+    run_option,
+)
 from models import MODEL_NAMES
 
 
@@ -42,13 +48,7 @@ from models import MODEL_NAMES
     help="Fraction of the training examples to use at all, stratified.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    metavar="auto|cpu|cuda|cuda:N|mps",
-    help="Device.",
-)
+@device_option("Where to train.")
 @click.option(
     "--precision",
     type=click.Choice(TRAINING_PRECISIONS),

@@ -81,10 +81,9 @@ def evaluate(
         DatasetError: a label is no class of the model.
         UnfinishedError: ONNX Runtime could not run the graph, or the disk is full.
     """
-    variant, recipe = exported.variant, exported.trained.recipe
     runner = OnnxRunner(exported.onnx, options.provider)
     tolerance = tolerance_for(
-        options.provider, variant.precision, atol=options.atol, rtol=options.rtol
+        options.provider, exported.variant.precision, atol=options.atol, rtol=options.rtol
     )
     reference = _reference_of(exported, dataset)
     logits_NK = _logits_over(runner, dataset.test.images, on_step)
@@ -106,21 +105,8 @@ def evaluate(
     evaluation = Evaluation(
         verdict="fail" if failures else "pass",
         failures=failures,
-        model=EvaluatedModel(
-            onnx_sha256=variant.onnx_sha256,
-            precision=variant.precision,
-            checkpoint_sha256=variant.checkpoint_sha256,
-            opset=variant.opset,
-            name=recipe.model.name,
-            parameters=exported.trained.training.parameters,
-        ),
-        dataset=EvaluatedDataset(
-            name=dataset.name,
-            split="test",
-            examples=len(dataset.test),
-            sha256=dataset.sha256,
-            split_sha256=dataset.test.sha256,
-        ),
+        model=_evaluated_model(exported),
+        dataset=_evaluated_dataset(dataset),
         provider=proof,
         accuracy=accuracy,
         parity=parity,
@@ -131,8 +117,30 @@ def evaluate(
         command=command,
     )
     run = exported.trained.run
-    write_record(run.evaluation(variant.precision, options.provider), evaluation)
+    write_record(run.evaluation(exported.variant.precision, options.provider), evaluation)
     return evaluation
+
+
+def _evaluated_model(exported: ExportedNetwork) -> EvaluatedModel:
+    variant = exported.variant
+    return EvaluatedModel(
+        onnx_sha256=variant.onnx_sha256,
+        precision=variant.precision,
+        checkpoint_sha256=variant.checkpoint_sha256,
+        opset=variant.opset,
+        name=exported.trained.recipe.model.name,
+        parameters=exported.trained.training.parameters,
+    )
+
+
+def _evaluated_dataset(dataset: Dataset) -> EvaluatedDataset:
+    return EvaluatedDataset(
+        name=dataset.name,
+        split="test",
+        examples=len(dataset.test),
+        sha256=dataset.sha256,
+        split_sha256=dataset.test.sha256,
+    )
 
 
 def _reference_of(exported: ExportedNetwork, dataset: Dataset) -> ReferenceLogits:

@@ -4,9 +4,10 @@ import torch
 
 from artifacts.chain import TrainedNetwork
 from artifacts.environment import usable_cpus
-from artifacts.logits import Images, Logits, LogitsFunction
+from artifacts.logits import LogitsFunction
 from models import build
 from models.devices import device_from_name, forbid_tf32
+from models.inference import logits_function
 from models.weights import load_weights
 
 
@@ -23,20 +24,6 @@ def pytorch_logits_function(trained: TrainedNetwork, provider: str) -> LogitsFun
     device = device_from_name("cuda" if provider in ("cuda", "tensorrt") else "cpu")
     forbid_tf32()
     torch.set_num_threads(usable_cpus())
-    spec = trained.recipe.model
-    network = build(
-        spec.name,
-        num_classes=spec.num_classes,
-        in_channels=spec.in_channels,
-        image_size=spec.image_size,
-    )
+    network = build(**trained.recipe.model.model_dump())
     load_weights(trained.run.weights, network)
-    network = network.eval().to(device)
-
-    @torch.inference_mode()
-    def logits(images: Images) -> Logits:
-        # Copying to the CPU waits for the device, so that the clock sees the whole call.
-        result: Logits = network(torch.from_numpy(images).to(device)).cpu().numpy()
-        return result
-
-    return logits
+    return logits_function(network, device)

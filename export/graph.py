@@ -16,8 +16,6 @@ from artifacts.training_records import Recipe
 from errors import UnfinishedError, UsageError
 
 INPUT, LOGITS, PROBABILITIES = "images", "logits", "probabilities"
-DEFAULT_OPSET = 20
-OPSETS = (18, 25)  # torch's exporter has operators from 18 on; ONNX Runtime 1.31 knows up to 25
 TRACED_BATCH_SIZE = 2  # not 1, which the exporter would take for a constant
 
 

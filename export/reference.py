@@ -1,48 +1,102 @@
-"""PyTorch's own logits over a whole split: what every variant is proved against."""
+"""PyTorch's own logits over the whole test split: what every variant is proved against."""
 
+import copy
+import logging
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from artifacts.logits import Images, Logits
+from artifacts.chain import TrainedNetwork
+from artifacts.export_records import Export, Reference
+from artifacts.files import sha256_of_file
+from artifacts.json_records import read_record
+from artifacts.logits import Images, ReferenceLogits, save_reference
+from artifacts.run_directory import RunDirectory
+from data import Dataset
+from errors import ArtifactError
+from models.inference import logits_function
 
 BATCH_SIZE = 64  # ResNet-101 in float64 stays under 1 GB with it
 OnBatch = Callable[[int, int], None]  # examples done, examples in all
 
-
-def pytorch_logits(network: nn.Module, device: torch.device) -> Callable[[Images], Logits]:
-    """Return a function from images to the logits of `network`, which lies on `device`.
-
-    The logits have the dtype of the network's weights.
-    """
-
-    @torch.inference_mode()
-    def logits(images: Images) -> Logits:
-        batch = torch.from_numpy(np.array(images)).to(device)  # a copy: memory maps are read-only
-        result: Logits = network(batch).cpu().numpy()
-        return result
-
-    return logits
+log = logging.getLogger("onnxproof")
 
 
-def logits_over(
-    images: Images,
+def reference_logits(
+    trained: TrainedNetwork,
+    dataset: Dataset,
     network: nn.Module,
-    *,
-    dtype: torch.dtype,
     device: torch.device,
     on_batch: OnBatch,
-) -> NDArray[np.floating]:
-    """Return logits_NK of all images, computed in `dtype` in evaluation mode.
+) -> ReferenceLogits:
+    """Return the network's logits of every test image, in float32 and then in float64.
 
-    The network is moved to the device and dtype, and stays there.
+    The network itself stays on its device and in its dtype. `on_batch` counts both passes.
     """
-    function = pytorch_logits(network.eval().to(device=device, dtype=dtype), device)
-    parts: list[NDArray[np.floating]] = []
+    images = dataset.test.images
+    total = 2 * len(images)
+
+    def logits(dtype: torch.dtype, passed: int) -> NDArray[Any]:
+        function = logits_function(copy.deepcopy(network), device, dtype)
+        return _logits_over(images, function, lambda done: on_batch(passed + done, total))
+
+    return ReferenceLogits(
+        float32_NK=logits(torch.float32, 0),
+        float64_NK=logits(torch.float64, len(images)),
+        dataset_sha256=dataset.sha256,
+        split_sha256=dataset.test.sha256,
+        checkpoint_sha256=trained.training.checkpoint_sha256,
+    )
+
+
+def export_that_still_holds(trained: TrainedNetwork, dataset: Dataset) -> Export | None:
+    """Return the run's earlier export, if it is of the same weights and data and is not damaged."""
+    run = trained.run
+    if not run.export.is_file():
+        return None
+    try:
+        earlier = read_record(run.export, Export)
+        holds = (
+            earlier.reference.checkpoint_sha256 == trained.training.checkpoint_sha256
+            and earlier.reference.dataset_sha256 == dataset.sha256
+            and earlier.reference.sha256 == sha256_of_file(run.reference)
+        )
+    except ArtifactError as error:
+        log.warning("the earlier export is not used: %s", error)
+        return None
+    return earlier if holds else None
+
+
+def saved_reference(run: RunDirectory, logits: ReferenceLogits, device: torch.device) -> Reference:
+    """Write reference.npz and return its record.
+
+    Raises:
+        UnfinishedError: the directory cannot be written, or the disk is full.
+    """
+    return Reference(
+        file=run.reference.name,
+        sha256=save_reference(run.reference, logits),
+        checkpoint_sha256=logits.checkpoint_sha256,
+        dataset_sha256=logits.dataset_sha256,
+        split="test",
+        split_sha256=logits.split_sha256,
+        examples=len(logits.float32_NK),
+        device=str(device),
+        tf32=False,
+    )
+
+
+def _logits_over(
+    images: Images,
+    function: Callable[[Images], NDArray[Any]],
+    on_batch: Callable[[int], None],
+) -> NDArray[Any]:
+    parts = []
     for start in range(0, len(images), BATCH_SIZE):
         parts.append(function(images[start : start + BATCH_SIZE]))
-        on_batch(min(start + BATCH_SIZE, len(images)), len(images))
+        on_batch(min(start + BATCH_SIZE, len(images)))
     return np.concatenate(parts)

@@ -2,7 +2,6 @@
 
 import logging
 import time
-from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -13,33 +12,14 @@ from artifacts.json_records import write_record
 from artifacts.run_directory import RunDirectory
 from artifacts.training_records import Epoch, Recipe, Training
 from data import Dataset
-from errors import UsageError
-from models import build
-from models.classifier import Classifier, parameter_count
+from models.classifier import parameter_count
 from models.devices import device_from_name
-from trainers.checkpoints import (
-    ResumeState,
-    copied_weights,
-    load_resume_state,
-    save_resume_state,
-    save_weights,
-)
-from trainers.loop import (
-    Examples,
-    PassResult,
-    batch_count,
-    epoch_generator,
-    examples_on_device,
-    optimizer_for,
-    scheduler_for,
-    train_epoch,
-    validate,
-)
+from trainers.checkpoints import save_resume_state, save_weights
+from trainers.loop import Examples, epoch_generator, examples_on_device, train_epoch, validate
+from trainers.progress import Progress, resumed_progress, started_progress
 from trainers.splits import TrainingIndices
 
 log = logging.getLogger("onnxproof")
-
-_NESTED = ("dataset", "model", "hyperparameters")
 
 
 class Watcher(Protocol):
@@ -50,19 +30,6 @@ class Watcher(Protocol):
 
     def on_epoch(self, epoch: Epoch, epochs: int) -> None:
         """An epoch was finished and saved."""
-
-
-@dataclass(kw_only=True)
-class _Progress:
-    """What changes from epoch to epoch; `ResumeState` is its form on disk."""
-
-    network: Classifier
-    optimizer: torch.optim.Optimizer
-    scheduler: torch.optim.lr_scheduler.LRScheduler
-    history: list[Epoch]
-    best_epoch: int
-    best: PassResult | None
-    best_weights: dict[str, torch.Tensor]
 
 
 def train(
@@ -94,52 +61,28 @@ def train(
     validation = examples_on_device(
         train_split.images, train_split.labels, indices.validation, device
     )
-    progress = _started(recipe, device)
     if resume:
-        _restore(progress, load_resume_state(run.resume), recipe, run)
-    elif run.resume.is_file() and not run.training.is_file():
-        log.info("an unfinished training in %s is started anew; --resume goes on", run.root)
+        progress = resumed_progress(recipe, device, run.resume)
+        log.info("going on after epoch %d", len(progress.history))
+    else:
+        progress = started_progress(recipe, device)
+        if run.resume.is_file() and not run.training.is_file():
+            log.info("an unfinished training in %s is started anew; --resume goes on", run.root)
     is_new = not run.training.is_file()
     if is_new:  # nothing that was finished can be damaged: let the user watch the files
         write_record(run.recipe, recipe)
     for number in range(len(progress.history) + 1, recipe.hyperparameters.epochs + 1):
         epoch = _one_epoch(number, progress, training, validation, recipe, watcher)
-        save_resume_state(run.resume, _resume_state(progress, recipe))
+        save_resume_state(run.resume, progress.resume_state(recipe))
         if is_new:
-            write_bytes(run.history, _history_jsonl(progress.history).encode())
+            write_bytes(run.history, progress.history_jsonl().encode())
         watcher.on_epoch(epoch, recipe.hyperparameters.epochs)
     return _publish(progress, recipe, run, device, command)
 
 
-def _started(recipe: Recipe, device: torch.device) -> _Progress:
-    torch.manual_seed(recipe.seed)
-    network = build(
-        recipe.model.name,
-        num_classes=recipe.model.num_classes,
-        in_channels=recipe.model.in_channels,
-        image_size=recipe.model.image_size,
-        mean=recipe.mean,
-        std=recipe.std,
-    )
-    # Convolutions are faster with the channels innermost; other layers do not notice.
-    network = network.to(device).to(memory_format=torch.channels_last)
-    settings = recipe.hyperparameters
-    optimizer = optimizer_for(network, settings)
-    steps = settings.epochs * batch_count(recipe.train_examples, settings.batch_size)
-    return _Progress(
-        network=network,
-        optimizer=optimizer,
-        scheduler=scheduler_for(optimizer, settings, steps),
-        history=[],
-        best_epoch=0,
-        best=None,
-        best_weights={},
-    )
-
-
 def _one_epoch(
     number: int,
-    progress: _Progress,
+    progress: Progress,
     training: Examples,
     validation: Examples,
     recipe: Recipe,
@@ -158,13 +101,7 @@ def _one_epoch(
     )
     train_seconds = time.perf_counter() - start
     validated = validate(progress.network, validation, recipe.hyperparameters)
-    # Small validation splits tie often: the lower loss decides then.
-    if progress.best is None or (validated.correct, -validated.loss_sum) > (
-        progress.best.correct,
-        -progress.best.loss_sum,
-    ):
-        progress.best, progress.best_epoch = validated, number
-        progress.best_weights = copied_weights(progress.network)
+    progress.keep_if_best(validated, number)
     epoch = Epoch(
         epoch=number,
         learning_rate=learning_rate,
@@ -179,62 +116,13 @@ def _one_epoch(
     return epoch
 
 
-def _resume_state(progress: _Progress, recipe: Recipe) -> ResumeState:
-    assert progress.best is not None  # an epoch has been validated
-    return ResumeState(
-        recipe_json=recipe.to_json(),
-        history_jsonl=_history_jsonl(progress.history),
-        epoch=len(progress.history),
-        best_epoch=progress.best_epoch,
-        best_correct=progress.best.correct,
-        best_loss=progress.best.loss_sum,
-        best_weights=progress.best_weights,
-        weights=copied_weights(progress.network),
-        optimizer=progress.optimizer.state_dict(),
-        scheduler=progress.scheduler.state_dict(),
-    )
-
-
-def _restore(progress: _Progress, state: ResumeState, recipe: Recipe, run: RunDirectory) -> None:
-    differences = _differences(Recipe.model_validate_json(state.recipe_json), recipe)
-    if differences:
-        raise UsageError(
-            "--resume",
-            f"{run.resume} was begun with {'; '.join(differences)}",
-            hint="give the options it was begun with, or start again without --resume",
-        )
-    progress.network.load_state_dict(state.weights)
-    progress.optimizer.load_state_dict(state.optimizer)
-    progress.scheduler.load_state_dict(state.scheduler)
-    progress.history = [Epoch.model_validate_json(x) for x in state.history_jsonl.splitlines()]
-    progress.best_epoch, progress.best_weights = state.best_epoch, state.best_weights
-    progress.best = PassResult(
-        loss_sum=state.best_loss, correct=state.best_correct, examples=recipe.val_examples
-    )
-    log.info("going on after epoch %d of %d", state.epoch, recipe.hyperparameters.epochs)
-
-
-def _differences(begun: Recipe, wanted: Recipe) -> list[str]:
-    """Return what decides a training and differs; where the dataset lies does not decide it."""
-    pairs = {
-        "dataset": (begun.dataset.sha256, wanted.dataset.sha256),
-        **{key: (getattr(begun, key), value) for key, value in wanted if key not in _NESTED},
-        **{key: (getattr(begun.model, key), value) for key, value in wanted.model},
-        **{
-            key: (getattr(begun.hyperparameters, key), value)
-            for key, value in wanted.hyperparameters
-        },
-    }
-    return [f"{key} {old}, not {new}" for key, (old, new) in pairs.items() if old != new]
-
-
 def _publish(
-    progress: _Progress, recipe: Recipe, run: RunDirectory, device: torch.device, command: str
+    progress: Progress, recipe: Recipe, run: RunDirectory, device: torch.device, command: str
 ) -> Training:
     assert progress.best is not None
     # A record on disk means that its files are whole: the old one goes first, the new comes last.
     run.training.unlink(missing_ok=True)
-    write_bytes(run.history, _history_jsonl(progress.history).encode())
+    write_bytes(run.history, progress.history_jsonl().encode())
     recipe_sha256 = write_record(run.recipe, recipe)
     save_weights(run.weights, progress.best_weights)
     training = Training(
@@ -255,7 +143,3 @@ def _publish(
     )
     write_record(run.training, training)
     return training
-
-
-def _history_jsonl(history: list[Epoch]) -> str:
-    return "".join(f"{epoch.model_dump_json()}\n" for epoch in history)

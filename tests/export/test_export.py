@@ -27,13 +27,7 @@ def contents(run: RunDirectory) -> dict[str, bytes]:
 
 def logits_by_hand(run: RunDirectory, images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """The MLP in numpy's float64, from the weights file alone."""
-    spec = trained_network(run).recipe.model
-    network = build(
-        spec.name,
-        num_classes=spec.num_classes,
-        in_channels=spec.in_channels,
-        image_size=spec.image_size,
-    )
+    network = build(**trained_network(run).recipe.model.model_dump())
     load_weights(run.weights, network)
     state = {name: tensor.double().numpy() for name, tensor in network.state_dict().items()}
     values: NDArray[np.float64]
