@@ -6,6 +6,6 @@ a dataset that is in the cache.
 
 from data.dataset import Dataset, Split
 from data.load import load_dataset
-from data.sources import DATASET_NAMES, dataset_name
+from data.sources import DATASET_NAMES
 
-__all__ = ["DATASET_NAMES", "Dataset", "Split", "dataset_name", "load_dataset"]
+__all__ = ["DATASET_NAMES", "Dataset", "Split", "load_dataset"]

@@ -62,18 +62,6 @@ def data_directory(data_dir: Path | None) -> Path:
     return platformdirs.user_cache_path("onnxproof") / "data"
 
 
-def dataset_name(spec: str) -> str:
-    """Return the name of a dataset without reading it: itself, or a slug of the path.
-
-    `data/SVHN_gray.npz` is `svhn-gray`; one of a pair of `.mat` files is named like its folder.
-
-    Raises:
-        UsageError: neither a known name nor a path.
-        DatasetError: the path does not exist.
-    """
-    return spec if spec in DATASET_NAMES else _name_from_path(_path_from_spec(spec))
-
-
 def source_from_spec(spec: str, data_dir: Path | None) -> Source:
     """Return the source that a user named; a name goes before a file of that name.
 
@@ -107,7 +95,11 @@ def _path_from_spec(spec: str) -> Path:
     )
 
 
-def _name_from_path(path: Path) -> str:
+def name_from_path(path: Path) -> str:
+    """Return the name of a dataset at a path: a slug of the file's stem or the folder's name.
+
+    `data/SVHN_gray.npz` is `svhn-gray`; one of a pair of `.mat` files is named like its folder.
+    """
     resolved = path.resolve()
     if resolved.name in mat.FILE_NAMES:
         stem = resolved.parent.name
@@ -119,7 +111,7 @@ def _name_from_path(path: Path) -> str:
 def _source_from_path(path: Path) -> Source:
     reader, files, read = _reader_from_path(path)
     return Source(
-        name=_name_from_path(path), subject=str(path), reader=reader, files=files, read=read
+        name=name_from_path(path), subject=str(path), reader=reader, files=files, read=read
     )
 
 
