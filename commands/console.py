@@ -38,19 +38,22 @@ class StepProgress:
     def __init__(self, bar: Progress | None) -> None:
         self._bar = bar
         self._tasks: dict[str, TaskID] = {}
-        self._started: dict[str, float] = {}
-        self._last_line = 0.0
+        self._last_line = time.monotonic()
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """Take note that `done` of `total` parts of step `what` are finished."""
-        if self._bar is not None:
-            if what not in self._tasks:
-                self._tasks[what] = self._bar.add_task(what, total=total)
-            self._bar.update(self._tasks[what], completed=done)
-            return
+        if self._bar is None:
+            self._print_line_if_due(what, done, total)
+        elif what not in self._tasks:
+            self._tasks[what] = self._bar.add_task(what, total=total, completed=done)
+        elif done < self._bar.tasks[self._tasks[what]].completed:  # the step begins again
+            self._bar.reset(self._tasks[what], total=total, completed=done)
+        else:
+            self._bar.update(self._tasks[what], total=total, completed=done)
+
+    def _print_line_if_due(self, what: str, done: int, total: int) -> None:
         now = time.monotonic()
-        started = self._started.setdefault(what, now)
-        if now - max(started, self._last_line) >= LINE_EVERY_SECONDS:
+        if now - self._last_line >= LINE_EVERY_SECONDS:
             self._last_line = now
             log.info("%s: %d of %d", what, done, total)
 
@@ -65,14 +68,12 @@ def step_progress() -> Iterator[StepProgress]:
 class TrainingProgress:
     """Tells how a training goes on: a bar for the batches, a line for each epoch."""
 
-    def __init__(self, bar: Progress | None) -> None:
-        self._bar = bar
-        self._task = bar.add_task("training", total=None) if bar else None
+    def __init__(self, steps: StepProgress) -> None:
+        self._steps = steps
 
     def on_batch(self, done: int, total: int) -> None:
         """Move the bar."""
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=done, total=total)
+        self._steps("batches of this epoch", done, total)
 
     def on_epoch(self, epoch: Epoch, epochs: int) -> None:
         """Print the epoch's line."""
@@ -92,8 +93,8 @@ class TrainingProgress:
 @contextlib.contextmanager
 def training_progress() -> Iterator[TrainingProgress]:
     """Show a training while the block runs."""
-    with _bar_on_terminal() as bar:
-        yield TrainingProgress(bar)
+    with step_progress() as steps:
+        yield TrainingProgress(steps)
 
 
 @contextlib.contextmanager
