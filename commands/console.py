@@ -1,14 +1,14 @@
 """What the user sees: log lines and progress on standard error, results on standard output."""
 
 import contextlib
+import json
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from artifacts.training_records import Epoch
 
@@ -22,7 +22,7 @@ messages = Console(stderr=True, highlight=False)
 class _Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         prefix = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
-        messages.print(prefix + record.getMessage(), markup=False, soft_wrap=True)
+        messages.print(prefix + record.getMessage(), markup=False, emoji=False, soft_wrap=True)
 
 
 def show_log() -> None:
@@ -112,16 +112,15 @@ def _bar_on_terminal() -> Iterator[Progress | None]:
         yield bar
 
 
-def print_json(text: str) -> None:
-    """Print a JSON document on standard output as it is."""
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+def print_json(document: object) -> None:
+    """Print one JSON document on standard output; ASCII, so that any encoding will do."""
+    sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 
-def print_pairs(title: str, pairs: list[tuple[str, str]]) -> None:
-    """Print names and values as a table of two columns."""
-    table = Table(title=title, title_justify="left", show_header=False, box=None, pad_edge=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
+def print_pairs(title: str, pairs: Sequence[tuple[str, str]]) -> None:
+    """Print names and values below a title, a line each; nothing is cut, so it can be copied."""
+    width = max(len(name) for name, _ in pairs)
+    results.print(title, markup=False, emoji=False, soft_wrap=True)
     for name, value in pairs:
-        table.add_row(name, value)
-    results.print(table)
+        line = f"  {name:<{width}}  {value}"
+        results.print(line, markup=False, emoji=False, soft_wrap=True)

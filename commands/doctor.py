@@ -1,8 +1,13 @@
 """`doctor`: what is installed, which providers really work, and why one does not."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from commands.options import output_options
+
+if TYPE_CHECKING:
+    from commands.diagnosis import ProviderReport
 
 
 @click.command("doctor")
@@ -15,15 +20,13 @@ def command(as_json: bool) -> int:
     \b
     Example: python cli.py doctor --json
     """
-    import json
-
     from commands.console import print_json, print_pairs, show_log
     from commands.diagnosis import diagnosis
 
     show_log()
     found = diagnosis()
     if as_json:
-        print_json(json.dumps(found, indent=2))
+        print_json(found)
     else:
         machine, versions = found["machine"], found["versions"]
         print_pairs("machine", list(machine.items()))
@@ -33,9 +36,16 @@ def command(as_json: bool) -> int:
         print_pairs(
             "execution providers",
             [
-                (name, "works" if report["works"] else f"{report['why']}; {report['remedy']}")
+                line
                 for name, report in found["providers"].items()
+                for line in _provider_lines(name, report)
             ],
         )
     cpu = found["providers"].get("cpu")
     return 0 if cpu and cpu["works"] else 3
+
+
+def _provider_lines(name: str, report: "ProviderReport") -> list[tuple[str, str]]:
+    if report["works"]:
+        return [(name, "works")]
+    return [(name, report["why"] or "does not work"), ("", f"hint: {report['remedy']}")]

@@ -6,6 +6,7 @@ import click
 
 from artifacts.choices import Precision
 from commands.options import (
+    FiniteRange,
     batch_sizes_option,
     data_dir_option,
     dataset_option,
@@ -25,19 +26,17 @@ from errors import UsageError
 @data_dir_option
 @batch_sizes_option
 @click.option("--no-latency", is_flag=True, help="Time nothing.")
-@click.option(
-    "--min-accuracy", type=click.FloatRange(min=0), help="Fail below this top-1 fraction."
-)
+@click.option("--min-accuracy", type=FiniteRange(min=0), help="Fail below this top-1 fraction.")
 @click.option(
     "--max-accuracy-drop",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     help="Fail if more percentage points are lost against PyTorch.",
 )
-@click.option("--atol", type=click.FloatRange(min=0), help="Absolute tolerance of a logit.")
-@click.option("--rtol", type=click.FloatRange(min=0), help="Tolerance relative to PyTorch's logit.")
+@click.option("--atol", type=FiniteRange(min=0), help="Absolute tolerance of a logit.")
+@click.option("--rtol", type=FiniteRange(min=0), help="Tolerance relative to PyTorch's logit.")
 @click.option("--max-flips", type=click.IntRange(min=0), help="Fail above this many flips.")
 @click.option(
-    "--max-p50-ms", type=click.FloatRange(min=0), help="Fail above this median at any batch size."
+    "--max-p50-ms", type=FiniteRange(min=0), help="Fail above this median at any batch size."
 )
 @output_options
 def command(
@@ -94,7 +93,7 @@ def command(
         data_dir=data_dir,
     )
     if as_json:
-        print_json(evaluation.to_json())
+        print_json(evaluation.to_dict())
     else:
         print_evaluation(evaluation, directory.evaluation(precision, provider))
     return 0 if evaluation.verdict == "pass" else 1

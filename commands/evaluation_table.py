@@ -68,11 +68,11 @@ def networks_table(evaluations: list[Evaluation]) -> Table:
 def print_networks(evaluations: list[Evaluation], title: str) -> None:
     """Print one row a network, and below the table why a verdict failed."""
     table = networks_table(evaluations)
-    table.title, table.title_justify = title, "left"
+    results.print(title, markup=False, emoji=False, soft_wrap=True)
     results.print(table)
     for evaluation in evaluations:
         for failure in evaluation.failures:
-            results.print(f"{evaluation.model.name}: {failure}", markup=False)
+            results.print(f"{evaluation.model.name}: {failure}", markup=False, soft_wrap=True)
 
 
 def _accuracy(accuracy: AccuracyRecord) -> str:

@@ -60,7 +60,7 @@ def command(
         data_dir=data_dir,
     )
     if as_json:
-        print_json(variant.to_json())
+        print_json(variant.to_dict())
         return
     checks = ", ".join(f"{c.max_abs:.1e} at batch {c.batch_size}" for c in variant.batch_checks)
     print_pairs(

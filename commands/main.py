@@ -2,9 +2,7 @@
 
 import errno
 import importlib
-import os
 import signal
-import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,22 +11,29 @@ from types import FrameType
 import click
 
 from artifacts.version import ONNXPROOF_VERSION
-from errors import OnnxproofError, UnfinishedError
+from commands.streams import forgiving_streams
+from errors import OnnxproofError, UnfinishedError, UsageError
 
 COMMANDS = ("train", "export", "evaluate", "pipeline", "doctor")  # in the order of --help
-EXIT_USAGE = 2
+EXIT_USAGE = UsageError.exit_code
 EXIT_UNFINISHED = UnfinishedError.exit_code
 
 
-class Terminated(BaseException):
-    """SIGTERM arrived; like KeyboardInterrupt, nothing but `main` catches it."""
+class Stopped(BaseException):
+    """A signal arrived; nothing but `main` catches it."""
 
 
 @dataclass
 class Invocation:
-    """What `main` must know of the options after the command has failed."""
+    """What `main` must know after the command has ended."""
 
     debug: bool = False
+    stopped_by: signal.Signals | None = None
+
+    def stop(self, number: int, frame: FrameType | None) -> None:
+        """Note the signal, which counts whatever error it leads to, and raise."""
+        self.stopped_by = signal.Signals(number)
+        raise Stopped
 
 
 class _CommandGroup(click.Group):
@@ -78,40 +83,53 @@ def cli(ctx: click.Context) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; errors are told on standard error."""
     invocation = Invocation()
-    earlier = signal.signal(signal.SIGTERM, _terminate)
+    stops = (signal.SIGINT, signal.SIGTERM)
+    earlier = [signal.signal(number, invocation.stop) for number in stops]
     try:
+        with forgiving_streams():
+            return _exit_code(arguments, invocation)
+    except OSError as error:  # standard output is on a full disk, say
+        return _told(f"standard output: {error.strerror}", None, EXIT_UNFINISHED)
+    finally:
+        for number, handler in zip(stops, earlier, strict=True):
+            signal.signal(number, handler)
+
+
+def _exit_code(arguments: Sequence[str], invocation: Invocation) -> int:
+    try:
+        _refuse_names_that_are_not_text(arguments)
         outcome = cli.main(
             args=list(arguments), prog_name="cli.py", standalone_mode=False, obj=invocation
         )
-        sys.stdout.flush()
         return outcome if isinstance(outcome, int) else 0
     except click.UsageError as error:
         return _told(_usage_line(error), None, EXIT_USAGE)
-    except (click.Abort, KeyboardInterrupt):
-        return _told("stopped by SIGINT; what was finished is kept", None, 130)
-    except Terminated:
-        return _told("stopped by SIGTERM; what was finished is kept", None, 143)
-    except BrokenPipeError:
-        # The reader of our output has enough. Python would complain when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:
+    except (Stopped, Exception) as error:
+        if invocation.stopped_by is not None:
+            line = f"stopped by {invocation.stopped_by.name}; what was finished is kept"
+            return _told(line, None, 128 + invocation.stopped_by)
         if invocation.debug:
             traceback.print_exc()
         return _told_error(error)
-    finally:
-        signal.signal(signal.SIGTERM, earlier)
 
 
-def _told_error(error: Exception) -> int:
+def _refuse_names_that_are_not_text(arguments: Sequence[str]) -> None:
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise UsageError(repr(argument), "is not valid UTF-8, which records need") from None
+
+
+def _told_error(error: BaseException) -> int:
     """Tell any exception in one line and return the exit code that belongs to it."""
     if isinstance(error, OnnxproofError):
         return _told(str(error), error.hint, error.exit_code)
     # torch's is a RuntimeError of this name; torch itself may not even be loaded here.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return _told("out of memory", "try a smaller --batch-size", EXIT_UNFINISHED)
+        return _told("out of memory", "try a smaller batch size", EXIT_UNFINISHED)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EROFS, errno.EDQUOT):
-        name = error.filename or "disk"
+        name = error.filename or "a file or stream"
         return _told(f"{name}: {error.strerror}", None, EXIT_UNFINISHED)
     what = str(error).strip().splitlines()
     line = f"internal: {type(error).__name__}: {what[0] if what else 'no message'}"
@@ -140,7 +158,3 @@ def _usage_line(error: click.UsageError) -> str:
     if isinstance(error, click.BadOptionUsage):
         return f"{error.option_name}: {error.message}"
     return error.format_message()
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated

@@ -1,5 +1,6 @@
 """Options that several commands share, each written once. Imports nothing heavy."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,7 +11,22 @@ from artifacts.choices import PRECISIONS
 from commands.main import Invocation
 from models import MODEL_NAMES
 
+LARGEST_BATCH = 1 << 20  # images; more would be gigabytes of pixels
+
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class FiniteRange(click.FloatRange):
+    """A range of floats without NaN and infinity, with which a gate would never fail."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"wanted a finite number, found {value}", param, ctx)
+        return number
 
 
 def _set_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
@@ -56,30 +72,43 @@ def data_dir_option(function: Function) -> Function:
     )(function)
 
 
+def _named_directory(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+    if value == Path():  # an empty string is more likely an unset variable than this folder
+        raise click.BadParameter("wanted a directory's name", ctx=ctx, param=param)
+    return value
+
+
 def run_option(help_text: str) -> Callable[[Function], Function]:
     """Add --run."""
-    return click.option("--run", type=click.Path(file_okay=False, path_type=Path), help=help_text)
+    return click.option(
+        "--run",
+        type=click.Path(file_okay=False, path_type=Path),
+        callback=_named_directory,
+        help=help_text,
+    )
 
 
 def positive_integers(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int, ...]:
-    """Return the integers of a list such as 1,32,256; a callback of click's options."""
+    """Return the different integers of a list such as 1,32,256; a callback of click's options."""
     try:
         numbers = tuple(int(part) for part in value.split(","))
     except ValueError:
         numbers = ()
-    if not numbers or min(numbers) < 1:
-        raise click.BadParameter(f"wanted integers from 1 on with commas between, found {value!r}")
-    return numbers
+    if not numbers or min(numbers) < 1 or max(numbers) > LARGEST_BATCH:
+        raise click.BadParameter(
+            f"wanted integers from 1 to {LARGEST_BATCH} with commas between, found {value!r}"
+        )
+    return tuple(dict.fromkeys(numbers))
 
 
 def network_names(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, ...]:
-    """Return the networks of a list such as mlp,lenet5; a callback of click's options."""
+    """Return the different networks of a list such as mlp,lenet5; a callback of click's options."""
     names = tuple(part.strip() for part in value.split(","))
     for name in names:
         if name not in MODEL_NAMES:
             wanted = ", ".join(MODEL_NAMES)
             raise click.BadParameter(f"unknown network {name!r}: wanted some of {wanted}")
-    return names
+    return tuple(dict.fromkeys(names))
 
 
 def device_option(help_text: str) -> Callable[[Function], Function]:

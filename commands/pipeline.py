@@ -27,8 +27,8 @@ from models import MODEL_NAMES
 @dataset_option("digits")
 @data_dir_option
 @provider_option
-@click.option("--epochs", type=click.IntRange(min=1), help="For every network.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--epochs", type=click.IntRange(1, 10**9), help="For every network.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @batch_sizes_option
 @output_options
 def command(
@@ -46,8 +46,6 @@ def command(
     \b
     Example: python cli.py pipeline --models mlp,lenet5 --dataset mnist
     """
-    import json
-
     from commands.console import log, print_json, show_log
     from commands.evaluation_table import print_networks
     from commands.steps import TrainingOptions, evaluate_step, export_step, train_step
@@ -77,7 +75,7 @@ def command(
         log.info("%s (%d of %d): evaluate", model, number, len(models))
         evaluations.append(evaluate_step(run, options))
     if as_json:
-        print_json(json.dumps([e.to_dict() for e in evaluations], indent=2, allow_nan=False))
+        print_json([evaluation.to_dict() for evaluation in evaluations])
     else:
         print_networks(evaluations, f"{dataset}, ONNX Runtime's {provider} provider")
     return 0 if all(e.verdict == "pass" for e in evaluations) else 1

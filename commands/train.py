@@ -6,6 +6,8 @@ import click
 
 from artifacts.choices import OPTIMIZERS, RECIPES, TRAINING_PRECISIONS, RecipeName
 from commands.options import (
+    LARGEST_BATCH,
+    FiniteRange,
     data_dir_option,
     dataset_option,
     device_option,
@@ -29,25 +31,27 @@ from models import MODEL_NAMES
     show_default=True,
     help="Settings that the options below replace one by one.",
 )
-@click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training examples.")
-@click.option("--batch-size", type=click.IntRange(min=1), help="Examples in an optimizer step.")
+@click.option("--epochs", type=click.IntRange(1, 10**9), help="Passes over the training examples.")
 @click.option(
-    "--lr", type=click.FloatRange(min=0, min_open=True), help="Learning rate; one-cycle's peak."
+    "--batch-size", type=click.IntRange(1, LARGEST_BATCH), help="Examples in an optimizer step."
+)
+@click.option(
+    "--lr", type=FiniteRange(min=0, min_open=True), help="Learning rate; one-cycle's peak."
 )
 @click.option("--optimizer", type=click.Choice(OPTIMIZERS))
 @click.option(
     "--val-split",
-    type=click.FloatRange(min=0, max=1, min_open=True, max_open=True),
+    type=FiniteRange(min=0, max=1, min_open=True, max_open=True),
     help="Fraction of the training examples that validate.",
 )
 @click.option(
     "--subset",
-    type=click.FloatRange(min=0, max=1, min_open=True),
+    type=FiniteRange(min=0, max=1, min_open=True),
     default=1.0,
     show_default=True,
     help="Fraction of the training examples to use at all, stratified.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @device_option("Where to train.")
 @click.option(
     "--precision",
@@ -104,7 +108,7 @@ def command(
     )
     written, training = train_step(options)
     if as_json:
-        print_json(training.to_json())
+        print_json(training.to_dict())
         return
     print_pairs(
         f"trained {model} on {dataset}",

@@ -107,6 +107,11 @@ def _classes_from_labels(labels_N: NDArray[np.int64], subject: str) -> tuple[str
 def _check_classes(classes: tuple[str, ...], subject: str) -> None:
     if not classes:
         raise DatasetError(subject, "no classes, wanted at least one")
+    for name in classes:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise DatasetError(subject, f"class {name!r} is not valid Unicode") from None
     twice = sorted({name for name in classes if classes.count(name) > 1})
     if twice:
         raise DatasetError(subject, f"class {twice[0]!r} is named more than once")

@@ -1,18 +1,34 @@
 """Weights and resume state on disk, in formats that hold no code."""
 
+import contextlib
 import pickle
+import zipfile
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import safetensors
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from artifacts.files import replacing
-from errors import ArtifactError
+from errors import ArtifactError, UnfinishedError
 
 StateDict = dict[str, Tensor]
+
+_NOT_A_STATE = (
+    OSError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    TypeError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,14 +58,14 @@ def copied_weights(network: nn.Module) -> StateDict:
     }
 
 
-def save_weights(path: Path, weights: StateDict) -> None:
-    """Replace the safetensors file by these weights.
+def write_weights(path: Path, weights: StateDict) -> None:
+    """Write a safetensors file of these weights, in place.
 
     Raises:
-        UnfinishedError: the directory cannot be written, or the disk is full.
+        UnfinishedError: the disk is full.
     """
-    with replacing(path) as temporary:
-        save_file(weights, temporary)
+    with _told_by_libraries(path):
+        save_file(weights, path)
 
 
 def save_resume_state(path: Path, state: ResumeState) -> None:
@@ -58,7 +74,7 @@ def save_resume_state(path: Path, state: ResumeState) -> None:
     Raises:
         UnfinishedError: the directory cannot be written, or the disk is full.
     """
-    with replacing(path) as temporary:
+    with replacing(path) as temporary, _told_by_libraries(path):
         torch.save(vars(state), temporary)
 
 
@@ -73,10 +89,25 @@ def load_resume_state(path: Path) -> ResumeState:
             str(path), "nothing to resume: no such file", hint="start without --resume"
         )
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        return ResumeState(**content)
-    except (OSError, RuntimeError, EOFError, ValueError, TypeError, pickle.UnpicklingError):
-        # torch's own message advises to switch the safe loader off, so it is not passed on.
-        raise ArtifactError(
-            str(path), "is not a whole resume state", hint="start again without --resume"
-        ) from None
+        with zipfile.ZipFile(path) as archive:  # torch writes checksums, but does not read them
+            damaged = archive.testzip()
+        if damaged is None:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+            return ResumeState(**content)
+    except _NOT_A_STATE:
+        pass  # torch's own message advises to switch the safe loader off: it is not passed on
+    raise ArtifactError(
+        str(path), "is not a whole resume state", hint="start again without --resume"
+    )
+
+
+@contextlib.contextmanager
+def _told_by_libraries(path: Path) -> Iterator[None]:
+    """Turn what torch and safetensors raise on a full disk into our own error."""
+    try:
+        yield
+    except (RuntimeError, safetensors.SafetensorError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UnfinishedError(
+            str(path), f"cannot be written: {reason}", hint="is the disk full?"
+        ) from error

@@ -9,12 +9,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from artifacts.training_records import Hyperparameters
 from errors import UnfinishedError
 
 VALIDATION_BATCH_SIZE = 512
+WARM_UP_SHARE = 0.25
+FIRST_FACTOR = 0.04
 OnBatch = Callable[[int, int], None]  # batches done, batches in all
 
 
@@ -74,11 +76,24 @@ def optimizer_for(network: nn.Module, settings: Hyperparameters) -> Optimizer:
 
 def scheduler_for(optimizer: Optimizer, settings: Hyperparameters, steps: int) -> LRScheduler:
     """Return the schedule over `steps` optimizer steps."""
-    if settings.schedule == "one-cycle":
-        return OneCycleLR(
-            optimizer, max_lr=settings.lr, total_steps=steps, cycle_momentum=False, pct_start=0.25
-        )
-    return LambdaLR(optimizer, lambda _: 1.0)
+    one_cycle = settings.schedule == "one-cycle"
+    return LambdaLR(optimizer, lambda step: one_cycle_factor(step, steps) if one_cycle else 1.0)
+
+
+def one_cycle_factor(step: int, steps: int) -> float:
+    """Return the share of the peak learning rate at a step, the first being 0.
+
+    A quarter of the steps up from 1/25, the others down to 0, both along a cosine (Smith and Topin
+    2018; torch's OneCycleLR divides by zero where there are four steps).
+    """
+    up = max(1.0, WARM_UP_SHARE * steps)
+    if step < up:
+        return _cosine(FIRST_FACTOR, 1.0, min(1.0, (step + 1) / up))
+    return _cosine(1.0, 0.0, min(1.0, (step + 1 - up) / max(1.0, steps - up + 1)))
+
+
+def _cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
 
 
 def epoch_generator(seed: int, epoch: int) -> torch.Generator:
@@ -102,7 +117,7 @@ def train_epoch(
     order: torch.Generator,
     on_batch: OnBatch,
 ) -> PassResult:
-    """Take one optimizer step for each batch, in random order, the short last batch included.
+    """Take one optimizer step for each batch, in random order; see `batch_sizes`.
 
     Raises:
         UnfinishedError: the loss is no longer a finite number.
@@ -112,8 +127,8 @@ def train_epoch(
     loss_sum = torch.zeros((), device=device)
     correct = torch.zeros((), dtype=torch.int64, device=device)
     permutation = torch.randperm(len(examples), generator=order).to(device)
-    batches = batch_count(len(examples), settings.batch_size)
-    for done, index in enumerate(torch.split(permutation, settings.batch_size), start=1):
+    batches = torch.split(permutation, batch_sizes(len(examples), settings.batch_size))
+    for done, index in enumerate(batches, start=1):
         labels_N = examples.labels_N[index]
         with _autocast(device, settings):
             logits_NK = network(examples.images_NCHW[index])
@@ -126,7 +141,7 @@ def train_epoch(
         scheduler.step()
         loss_sum += loss.detach() * len(index)
         correct += (logits_NK.detach().argmax(dim=1) == labels_N).sum()
-        on_batch(done, batches)
+        on_batch(done, len(batches))
     result = PassResult(loss_sum=loss_sum.item(), correct=int(correct), examples=len(examples))
     if not math.isfinite(result.loss_sum):
         raise UnfinishedError(
@@ -152,9 +167,19 @@ def validate(network: nn.Module, examples: Examples, settings: Hyperparameters) 
     return PassResult(loss_sum=loss_sum, correct=correct, examples=len(examples))
 
 
-def batch_count(examples: int, batch_size: int) -> int:
-    """Return the number of batches, the short last one included."""
-    return -(-examples // batch_size)
+def batch_sizes(examples: int, batch_size: int) -> list[int]:
+    """Return the sizes of an epoch's batches, the short last one included.
+
+    A last batch of one example joins the one before it: batch normalization has nothing to
+    normalize a single value by.
+    """
+    whole, rest = divmod(examples, batch_size)
+    sizes = [batch_size] * whole
+    if rest == 1 and whole:
+        sizes[-1] += 1
+    elif rest:
+        sizes.append(rest)
+    return sizes
 
 
 def _batches(examples: Examples, size: int) -> Iterator[tuple[Tensor, Tensor]]:

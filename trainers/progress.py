@@ -14,9 +14,10 @@ from errors import ArtifactError, UsageError
 from models import build
 from models.classifier import Classifier
 from trainers.checkpoints import ResumeState, copied_weights, load_resume_state
-from trainers.loop import PassResult, batch_count, optimizer_for, scheduler_for
+from trainers.loop import PassResult, batch_sizes, optimizer_for, scheduler_for
 
-_NESTED = ("dataset", "model", "hyperparameters")
+# Compared part by part, or following from what is compared.
+_NOT_COMPARED = ("dataset", "model", "hyperparameters", "mean", "std")
 
 
 @dataclass(kw_only=True)
@@ -67,7 +68,7 @@ def started_progress(recipe: Recipe, device: torch.device) -> Progress:
     network = network.to(device).to(memory_format=torch.channels_last)
     settings = recipe.hyperparameters
     optimizer = optimizer_for(network, settings)
-    steps = settings.epochs * batch_count(recipe.train_examples, settings.batch_size)
+    steps = settings.epochs * len(batch_sizes(recipe.train_examples, settings.batch_size))
     return Progress(
         network=network,
         optimizer=optimizer,
@@ -114,12 +115,16 @@ def _rank(validated: PassResult) -> tuple[int, float]:
 def _differences(begun: Recipe, wanted: Recipe) -> list[str]:
     """Return what decides a training and differs; where the dataset lies does not decide it."""
     pairs = {
-        "dataset": (begun.dataset.sha256, wanted.dataset.sha256),
-        **{key: (getattr(begun, key), value) for key, value in wanted if key not in _NESTED},
-        **{key: (getattr(begun.model, key), value) for key, value in wanted.model},
+        "dataset": (_dataset(begun), _dataset(wanted)),
+        "model": (begun.model.name, wanted.model.name),
+        **{key: (getattr(begun, key), value) for key, value in wanted if key not in _NOT_COMPARED},
         **{
             key: (getattr(begun.hyperparameters, key), value)
             for key, value in wanted.hyperparameters
         },
     }
     return [f"{key} {old}, not {new}" for key, (old, new) in pairs.items() if old != new]
+
+
+def _dataset(recipe: Recipe) -> str:
+    return f"{recipe.dataset.name} ({recipe.dataset.sha256[:12]})"

@@ -31,6 +31,10 @@ def training_indices(
     chosen = np.arange(len(labels), dtype=np.int64)
     if subset < 1:
         chosen = stratified_sample(labels, int(subset * len(labels)), random)
+    if len(chosen) < 2:
+        raise UsageError(
+            "--subset", f"{subset:g} of {len(labels)} examples is {len(chosen)}; wanted 2 or more"
+        )
     validation_count = round(val_split * len(chosen))
     if not 0 < validation_count < len(chosen):
         raise UsageError(

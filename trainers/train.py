@@ -1,5 +1,6 @@
 """A training from start to record: what `train` does once the options are read."""
 
+import contextlib
 import logging
 import time
 from typing import Protocol
@@ -7,14 +8,14 @@ from typing import Protocol
 import torch
 
 from artifacts.environment import current_environment, usable_cpus
-from artifacts.files import sha256_of_file, write_bytes
+from artifacts.files import replacing, sha256_of_file, write_bytes
 from artifacts.json_records import write_record
 from artifacts.run_directory import RunDirectory
 from artifacts.training_records import Epoch, Recipe, Training
 from data import Dataset
 from models.classifier import parameter_count
 from models.devices import device_from_name
-from trainers.checkpoints import save_resume_state, save_weights
+from trainers.checkpoints import save_resume_state, write_weights
 from trainers.loop import Examples, epoch_generator, examples_on_device, train_epoch, validate
 from trainers.progress import Progress, resumed_progress, started_progress
 from trainers.splits import TrainingIndices
@@ -120,26 +121,32 @@ def _publish(
     progress: Progress, recipe: Recipe, run: RunDirectory, device: torch.device, command: str
 ) -> Training:
     assert progress.best is not None
-    # A record on disk means that its files are whole: the old one goes first, the new comes last.
-    run.training.unlink(missing_ok=True)
-    write_bytes(run.history, progress.history_jsonl().encode())
-    recipe_sha256 = write_record(run.recipe, recipe)
-    save_weights(run.weights, progress.best_weights)
-    training = Training(
-        recipe_sha256=recipe_sha256,
-        checkpoint=run.weights.name,
-        checkpoint_sha256=sha256_of_file(run.weights),
-        parameters=parameter_count(progress.network),
-        epochs=len(progress.history),
-        best_epoch=progress.best_epoch,
-        val_correct=progress.best.correct,
-        val_examples=progress.best.examples,
-        val_accuracy=progress.best.accuracy,
-        seconds=sum(epoch.seconds for epoch in progress.history),
-        device=str(device),
-        threads=torch.get_num_threads(),
-        environment=current_environment(),
-        command=command,
-    )
-    write_record(run.training, training)
+    with contextlib.ExitStack() as stack:
+        # Left in reverse: the record takes its place last. Everything is written before the old
+        # record goes, so that a full disk leaves the old training whole.
+        record, weights, recipe_file, history = (
+            stack.enter_context(replacing(path))
+            for path in (run.training, run.weights, run.recipe, run.history)
+        )
+        history.write_bytes(progress.history_jsonl().encode())
+        recipe_file.write_bytes(recipe.to_json().encode())
+        write_weights(weights, progress.best_weights)
+        training = Training(
+            recipe_sha256=sha256_of_file(recipe_file),
+            checkpoint=run.weights.name,
+            checkpoint_sha256=sha256_of_file(weights),
+            parameters=parameter_count(progress.network),
+            epochs=len(progress.history),
+            best_epoch=progress.best_epoch,
+            val_correct=progress.best.correct,
+            val_examples=progress.best.examples,
+            val_accuracy=progress.best.accuracy,
+            seconds=sum(epoch.seconds for epoch in progress.history),
+            device=str(device),
+            threads=torch.get_num_threads(),
+            environment=current_environment(),
+            command=command,
+        )
+        record.write_bytes(training.to_json().encode())
+        run.training.unlink(missing_ok=True)
     return training

@@ -7,10 +7,13 @@ from torch import nn
 
 from artifacts.training_records import Hyperparameters
 from errors import UnfinishedError
+from models import build
 from trainers.loop import (
     Examples,
+    batch_sizes,
     epoch_generator,
     examples_on_device,
+    one_cycle_factor,
     optimizer_for,
     scheduler_for,
     train_epoch,
@@ -111,6 +114,54 @@ def test_every_example_is_seen_once_and_the_short_last_batch_too() -> None:
     assert seen == [8, 8, 5]
     assert calls == [(1, 3), (2, 3), (3, 3)]
     assert result.examples == 21
+
+
+@pytest.mark.parametrize(
+    ("examples", "size", "sizes"),
+    [
+        (21, 8, [8, 8, 5]),
+        (17, 8, [8, 9]),
+        (16, 8, [8, 8]),
+        (3, 8, [3]),
+        (1, 8, [1]),
+        (2, 1, [1, 1]),
+    ],
+)
+def test_batches_hold_every_example_and_none_is_left_alone(
+    examples: int, size: int, sizes: list[int]
+) -> None:
+    assert batch_sizes(examples, size) == sizes
+
+
+def test_resnet_trains_when_one_example_would_be_left_over() -> None:
+    # 8x8 pixels are 1x1 in the last stage, where batch normalization of one example fails.
+    network = build("resnet18", num_classes=3, in_channels=1, image_size=(8, 8))
+    images = np.zeros((9, 1, 8, 8), dtype=np.uint8)
+    data = examples_on_device(images, np.arange(9) % 3, np.arange(9), CPU)
+    chosen = settings()
+    optimizer = optimizer_for(network, chosen)
+    result = train_epoch(
+        network,
+        data,
+        settings=chosen,
+        optimizer=optimizer,
+        scheduler=scheduler_for(optimizer, chosen, 10),
+        order=epoch_generator(0, 1),
+        on_batch=lambda done, total: None,
+    )
+    assert result.examples == 9
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 5, 40, 1000])
+def test_one_cycle_rises_to_the_peak_and_falls_to_nearly_nothing(steps: int) -> None:
+    factors = [one_cycle_factor(step, steps) for step in range(steps)]
+    peak = factors.index(max(factors))
+    assert max(factors) == pytest.approx(1.0, abs=0.01)
+    assert factors[: peak + 1] == sorted(factors[: peak + 1])
+    assert factors[peak:] == sorted(factors[peak:], reverse=True)
+    assert min(factors) > 0
+    assert peak == max(0, round(steps / 4) - 1) or steps < 8
+    assert factors[-1] < 0.01 or steps < 40
 
 
 def test_order_differs_from_epoch_to_epoch_and_not_from_run_to_run() -> None:

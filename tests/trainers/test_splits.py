@@ -50,9 +50,14 @@ def test_indices_are_disjoint_and_follow_the_seed() -> None:
     assert not np.array_equal(first.validation, other.validation)
 
 
-@pytest.mark.parametrize(("subset", "val_split"), [(1.0, 0.01), (1.0, 0.99), (0.04, 0.5)])
-def test_split_is_refused_when_a_part_would_be_empty(subset: float, val_split: float) -> None:
-    with pytest.raises(UsageError, match="--val-split"):
+@pytest.mark.parametrize(
+    ("subset", "val_split", "option"),
+    [(1.0, 0.01, "--val-split"), (1.0, 0.99, "--val-split"), (0.04, 0.5, "--subset")],
+)
+def test_split_is_refused_when_a_part_would_be_empty(
+    subset: float, val_split: float, option: str
+) -> None:
+    with pytest.raises(UsageError, match=option):
         training_indices(np.zeros(25, dtype=np.int64), subset=subset, val_split=val_split, seed=0)
 
 

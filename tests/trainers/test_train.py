@@ -111,6 +111,38 @@ def test_resume_is_refused_when_there_is_nothing_or_half_of_it(
     assert "weights_only" not in errors
 
 
+def test_resume_is_refused_when_one_bit_of_the_weights_flipped(
+    tiny_npz: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    train_until(1, tiny_npz, folder / "run", monkeypatch)
+    state = folder / "run" / "resume.pt"
+    tensor = load_resume_state(state).weights["network.1.weight"].numpy().tobytes()
+    content = bytearray(state.read_bytes())
+    content[content.rindex(tensor) + 1000] ^= 64
+    state.write_bytes(content)
+    assert train(tiny_npz, folder / "run", "--resume") == 4
+    assert "is not a whole resume state" in capsys.readouterr().err
+
+
+def test_old_training_stays_whole_when_the_new_one_cannot_be_written(
+    finished_run: Path, tiny_npz: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(finished_run, folder / "run")
+    before = {path.name: path.read_bytes() for path in (folder / "run").iterdir()}
+
+    def full_disk(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("trainers.checkpoints.save_file", full_disk)
+    assert train(tiny_npz, folder / "run", "--seed", "9", epochs=1) == 5
+    after = {path.name: path.read_bytes() for path in (folder / "run").iterdir()}
+    assert {name for name in after if after[name] != before[name]} == {"resume.pt"}
+    assert set(after) == set(before)
+
+
 def test_best_weights_are_those_of_the_best_validation_epoch(tiny_npz: Path, folder: Path) -> None:
     run = RunDirectory(folder / "run")
     assert train(tiny_npz, run.root) == 0
