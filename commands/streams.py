@@ -16,7 +16,7 @@ class ForgivingStream:
 
     Args:
         stream: to write to.
-        forgives: the errors after which what is written goes nowhere; others are raised.
+        forgives: the errors that are not raised. After any error what is written goes nowhere.
     """
 
     def __init__(self, stream: TextIO, forgives: type[OSError]) -> None:
@@ -41,11 +41,13 @@ class ForgivingStream:
             return
         try:
             action()
-        except self._forgives:
+        except OSError as error:
             self._is_gone = True
             # Python flushes once more when it exits, and what is buffered has to go somewhere.
             with contextlib.suppress(OSError, ValueError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            if not isinstance(error, self._forgives):
+                raise
 
 
 @contextlib.contextmanager

@@ -43,12 +43,14 @@ def test_exit_code_is_the_verdict_s_whatever_the_streams(
     assert evaluation["verdict"] == ("fail" if exit_code else "pass")
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("options", ["", "--json"])
 @pytest.mark.parametrize(("gate", "exit_code"), [("0", 0), ("1.01", 1)])
 def test_reader_that_has_gone_is_no_error(
-    options: str, gate: str, exit_code: int, folder: Path
+    unbuffered: str, options: str, gate: str, exit_code: int, folder: Path
 ) -> None:
-    finished = shell(f"{EVALUATE} --min-accuracy {gate} {options} | true", folder)
+    command = f"{EVALUATE} --min-accuracy {gate} {options} | true"
+    finished = shell(command, folder, PYTHONUNBUFFERED=unbuffered)
     assert finished.returncode == exit_code
     assert finished.stderr == ""
 
@@ -59,8 +61,9 @@ def test_training_goes_on_when_nobody_reads_its_log(folder: Path, tiny_npz: Path
     assert (folder / "new" / "training.json").is_file()
 
 
-def test_full_standard_output_is_told(folder: Path) -> None:
-    finished = shell(f"{EVALUATE} --json > /dev/full", folder)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_full_standard_output_is_told(unbuffered: str, folder: Path) -> None:
+    finished = shell(f"{EVALUATE} --json > /dev/full", folder, PYTHONUNBUFFERED=unbuffered)
     assert finished.returncode == 5
     assert finished.stderr.startswith("error: ")
     assert "No space left on device" in finished.stderr
