@@ -166,8 +166,7 @@ def _read_cifar10(files: Sequence[Path], classes: tuple[str, ...]) -> RawDataset
         root = files[0].parent.parent
         if len(files) == 1:
             root = Path(unpacked)
-            with tarfile.open(files[0]) as archive:
-                archive.extractall(root, filter="data")
+            _unpack(files[0], LAYOUTS["cifar10"].unpacked, root)
         # The batches are pickles. CIFAR10 compares the md5 of each with its table before it opens
         # any of them, so only files that are known byte for byte are ever unpickled.
         train, test = (CIFAR10(root, train=train) for train in (True, False))
@@ -178,6 +177,18 @@ def _read_cifar10(files: Sequence[Path], classes: tuple[str, ...]) -> RawDataset
         test_labels=np.array(test.targets),
         classes=classes,
     )
+
+
+def _unpack(archive_path: Path, names: Sequence[str], root: Path) -> None:
+    """Unpack these files and no others (tarfile has filters only from Python 3.11.4 on)."""
+    with tarfile.open(archive_path) as archive:
+        for name in names:
+            content = archive.extractfile(name)
+            if content is None:
+                raise DatasetError(str(archive_path), f"{name} in it is not a file")
+            (root / name).parent.mkdir(exist_ok=True)
+            with content, (root / name).open("wb") as target:
+                shutil.copyfileobj(content, target)
 
 
 def _channels_first(images_NHWC: NDArray[np.uint8]) -> NDArray[np.uint8]:
