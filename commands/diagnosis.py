@@ -1,5 +1,6 @@
 """What `doctor` finds out: machine, versions, GPUs as PyTorch sees them, providers as they run."""
 
+import importlib
 import os
 from typing import TypedDict
 
@@ -77,7 +78,7 @@ def _problems(versions: dict[str, str]) -> list[str]:
             " pip uninstall both, then install one"
         )
     try:
-        import torchvision  # noqa: F401  # a build that does not match torch fails right here
+        importlib.import_module("torchvision")  # a build that does not match torch fails right here
     except Exception as error:
         problems.append(f"torchvision cannot be imported beside this torch: {error}")
     return problems

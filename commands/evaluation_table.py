@@ -108,5 +108,5 @@ def _latency(timing: LatencyRecord) -> str:
     if timing.p90_ms is not None:
         text += f", p90 {timing.p90_ms:.3f} ms"
     if timing.pytorch is not None:
-        text += f"; PyTorch {timing.pytorch.p50_ms:.3f} ms, so {timing.speedup:.2f} times"
+        text += f"; PyTorch {timing.pytorch.p50_ms:.3f} ms ({timing.speedup:.2f} times)"
     return text if timing.stable else f"{text}; not stable"

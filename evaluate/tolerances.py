@@ -6,8 +6,8 @@ from artifacts.choices import Precision
 from artifacts.logits import Tolerance
 
 # Both sides compute the same float32 operations and sum them in another order. Worst seen so far:
-# 2.3e-5 at logits of up to 20 (ResNet-18, digits); 3.7e-6 (MLP, MNIST); 4.8e-6 (LeNet-5,
-# svhn-gray). Four times the worst is left for deeper networks and other CPUs.
+# 2.3e-5 (ResNet-18, digits), 3.7e-6 (MLP, MNIST), 4.8e-6 (LeNet-5, svhn-gray). Four times the
+# worst is left for deeper networks and other CPUs.
 CPU_FLOAT32 = Tolerance(name="cpu-float32", atol=1e-4, rtol=1e-5)
 
 # The same with TF32 off on both sides. No measurement stands behind these two numbers yet: other
