@@ -56,8 +56,8 @@ def exported_network(run: RunDirectory, precision: str) -> ExportedNetwork:
         ArtifactError: it was not exported, or a link of the chain does not hold.
     """
     trained = trained_network(run)
+    hint = f"export it with: python cli.py export --run {run.root}"
     if not run.export.is_file():
-        hint = f"export it with: python cli.py export --run {run.root}"
         raise ArtifactError(str(run.root), "no exported network here", hint=hint)
     export = read_record(run.export, Export)
     if precision not in export.variants:
@@ -76,13 +76,13 @@ def exported_network(run: RunDirectory, precision: str) -> ExportedNetwork:
                 str(path),
                 f"was made from other weights than {run.weights.name} now holds"
                 f" (sha256 {of[:12]}, found {trained.training.checkpoint_sha256[:12]})",
-                hint=f"export again with: python cli.py export --run {run.root}",
+                hint=hint,
             )
     if reference.dataset_sha256 != trained.recipe.dataset.sha256:
         raise ArtifactError(
             str(run.reference),
             "was computed on another dataset than the recipe names",
-            hint=f"export again with: python cli.py export --run {run.root}",
+            hint=hint,
         )
     return ExportedNetwork(trained=trained, variant=variant, reference=reference, onnx=onnx)
 

@@ -7,7 +7,7 @@ what it prints: `python cli.py evaluate | head -1` must not turn a passed verdic
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 
@@ -36,7 +36,7 @@ class ForgivingStream:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
-    def _attempt(self, action: Any) -> None:
+    def _attempt(self, action: Callable[[], object]) -> None:
         if self._is_gone:
             return
         try:

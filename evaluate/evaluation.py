@@ -90,7 +90,7 @@ def evaluate(
     accuracy, parity = _accuracy_and_parity(logits_NK, reference, dataset, tolerance)
     latency = _latency(exported, runner, dataset.test, options, tolerance, on_step)
     proof = ProviderProof(
-        requested=options.provider,
+        requested=runner.requested,
         session=runner.session_providers,
         nodes=runner.nodes,
         copies=runner.copies,

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from artifacts.evaluation_records import LatencyRecord, Timing
 from artifacts.logits import Images, Logits, LogitsFunction, Tolerance
@@ -145,9 +146,7 @@ def _timing(side: _Side) -> Timing:
     )
 
 
-def _percentile(
-    samples: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", q: int
-) -> float | None:
+def _percentile(samples: NDArray[np.float64], q: int) -> float | None:
     if len(samples) < MIN_SAMPLES_FOR_PERCENTILE[q]:
         return None
     return float(np.percentile(samples, q))

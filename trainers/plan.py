@@ -38,14 +38,14 @@ def planned_training(
     Raises:
         UsageError: the fractions leave no examples, or a value is out of its range.
     """
+    if len(dataset.classes) < 2:
+        raise UsageError("--dataset", f"{source} has one class; a classifier needs two or more")
     if val_split is None:
         val_split = default_val_split(recipe)
     labels = dataset.train.labels
     indices = training_indices(labels, subset=subset, val_split=val_split, seed=seed)
     mean, std = pixel_statistics(dataset.train.images, indices.train)
     channels, height, width = dataset.image_shape
-    if len(dataset.classes) < 2:
-        raise UsageError("--dataset", f"{source} has one class; a classifier needs two or more")
     given = {name: value for name, value in overrides.items() if value is not None}
     settings = hyperparameters(recipe, model).model_dump() | given
     planned = Recipe(
