@@ -38,6 +38,11 @@ class RunDirectory:
         return self.root / "resume.pt"
 
     @property
+    def tensorboard(self) -> Path:
+        """Event files for TensorBoard, where they were asked for."""
+        return self.root / "tensorboard"
+
+    @property
     def training(self) -> Path:
         """The record of the finished training."""
         return self.root / "training.json"

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from artifacts.choices import Optimizer, RecipeName, Schedule, TrainingPrecision
+from artifacts.choices import Loss, Optimizer, RecipeName, Schedule, TrainingPrecision
 from artifacts.environment import Environment
 from artifacts.json_records import SCHEMA, Record
 
@@ -32,17 +32,30 @@ class DatasetSpec(Record):
     split_sha256: dict[str, Sha256]
 
 
+class Augmentation(Record):
+    """How far each training image is changed at random, anew in every epoch; 0 is not at all."""
+
+    shift: float = Field(default=0, ge=0, le=1)  # to each side, in sides of the image
+    rotation: float = Field(default=0, ge=0, le=180)  # to each side, in degrees
+    scale: float = Field(default=0, ge=0, lt=1)  # 0.1: from 1 / 1.1 to 1.1 times the size
+    cutout: float = Field(default=0, ge=0, le=1)  # side of the square taken out, in image sides
+
+
 class Hyperparameters(Record):
     """The numbers of a training, apart from the network and the data."""
 
     epochs: int = Field(ge=1)
+    patience: int | None = Field(ge=1)  # epochs without a better validation before it ends early
     batch_size: int = Field(ge=1)
+    loss: Loss
     optimizer: Optimizer
     lr: float = Field(gt=0)  # of SGD and Adam; the peak where the schedule is one-cycle
     weight_decay: float = Field(ge=0)
     momentum: float = Field(ge=0, lt=1)  # SGD only
     schedule: Schedule
     label_smoothing: float = Field(ge=0, lt=1)
+    augmentation: Augmentation
+    weight_averaging: float = Field(ge=0, lt=1)  # decay of the moving average a step; 0 is none
     precision: TrainingPrecision
 
 
@@ -91,6 +104,10 @@ class Training(Record):
     val_accuracy: float
     seconds: float
     device: str
-    threads: int
+    threads: int  # of each process
+    processes: int
+    deterministic: bool
+    compiled: bool
+    streamed: bool  # the images did not fit into memory
     environment: Environment
     command: str

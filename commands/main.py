@@ -1,10 +1,11 @@
 """From arguments to an exit code: which command runs, and how its errors are told."""
 
+import contextlib
 import errno
 import importlib
 import signal
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import FrameType
 
@@ -29,11 +30,25 @@ class Invocation:
 
     debug: bool = False
     stopped_by: signal.Signals | None = None
+    defers_stop: bool = False
 
     def stop(self, number: int, frame: FrameType | None) -> None:
-        """Note the signal, which counts whatever error it leads to, and raise."""
+        """Note the signal, which counts whatever error it leads to, and raise unless deferred."""
+        is_first = self.stopped_by is None
         self.stopped_by = signal.Signals(number)
-        raise Stopped
+        if not (self.defers_stop and is_first):  # who asks twice does not want to wait
+            raise Stopped
+
+    @contextlib.contextmanager
+    def deferred_stop(self) -> Iterator[Callable[[], bool]]:
+        """Let the block find out by the function it is given that a signal came; stop after it."""
+        self.defers_stop = True
+        try:
+            yield lambda: self.stopped_by is not None
+        finally:
+            self.defers_stop = False
+        if self.stopped_by is not None:
+            raise Stopped
 
 
 class _CommandGroup(click.Group):
@@ -107,7 +122,8 @@ def _exit_code(arguments: Sequence[str], invocation: Invocation) -> int:
     except (Stopped, Exception) as error:
         if invocation.stopped_by is not None:
             line = f"stopped by {invocation.stopped_by.name}; what was finished is kept"
-            return _told(line, None, 128 + invocation.stopped_by)
+            hint = error.hint if isinstance(error, OnnxproofError) else None
+            return _told(line, hint, 128 + invocation.stopped_by)
         if invocation.debug:
             traceback.print_exc()
         return _told_error(error)

@@ -1,5 +1,6 @@
 """`pipeline`: train, export and evaluate several networks; ends with one table."""
 
+import os
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from commands.options import (
     output_options,
     provider_option,
 )
+from errors import UsageError
 from models import MODEL_NAMES
 
 
@@ -54,6 +56,10 @@ def command(
     from evaluate.onnx_runtime import provider_failure
 
     show_log()
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        raise UsageError(
+            "pipeline", "runs in one process", hint="use torchrun for train, then export, evaluate"
+        )
     # A provider that does not work is better told before the trainings than after them.
     if failure := provider_failure(provider):
         raise failure

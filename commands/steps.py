@@ -1,10 +1,13 @@
 """The steps that commands are made of: each calls one room and returns its record."""
 
+import contextlib
 import shlex
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import click
 
 from artifacts.chain import exported_network, trained_network
 from artifacts.choices import DEFAULT_OPSET, Precision, RecipeName
@@ -13,11 +16,14 @@ from artifacts.export_records import Variant
 from artifacts.run_directory import RunDirectory, default_run, last_run, remember_last_run
 from artifacts.training_records import DatasetSpec, Training
 from commands.console import step_progress, training_progress
+from commands.main import Invocation
 from data import Dataset, load_dataset
 from errors import DatasetError
 
-if TYPE_CHECKING:  # at run time these load ONNX Runtime
+if TYPE_CHECKING:  # at run time these load ONNX Runtime or torch
     from evaluate.evaluation import EvaluationOptions
+    from trainers.processes import Processes
+    from trainers.train import Watcher
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,16 +40,34 @@ class TrainingOptions:
     subset: float = 1.0
     seed: int = 0
     device: str = "auto"
+    threads: int | None = None
+    deterministic: bool | None = None
+    memory_bytes: int | None = None
+    compiled: bool = False
     resume: bool = False
+    tensorboard: bool = False
 
 
-def train_step(options: TrainingOptions) -> tuple[RunDirectory, Training]:
-    """Train a network; make its run the last one."""
+def train_step(options: TrainingOptions) -> tuple[RunDirectory, Training | None]:
+    """Train a network and make its run the last one.
+
+    Of several processes that train together one has the record, the others None.
+    """
+    from trainers.processes import processes_of
+
+    with processes_of(options.device) as processes:
+        with processes.first_on_each_machine():  # prepares the dataset for the others
+            dataset = load_dataset(options.dataset, data_dir=options.data_dir)
+        run = RunDirectory(options.run) if options.run else default_run(dataset.name, options.model)
+        return run, _trained(options, dataset, run, processes)
+
+
+def _trained(
+    options: TrainingOptions, dataset: Dataset, run: RunDirectory, processes: "Processes"
+) -> Training | None:
     from trainers.plan import planned_training
-    from trainers.train import train
+    from trainers.train import ExecutionOptions, train
 
-    dataset = load_dataset(options.dataset, data_dir=options.data_dir)
-    run = RunDirectory(options.run) if options.run else default_run(dataset.name, options.model)
     recipe, indices = planned_training(
         dataset,
         source=options.dataset,
@@ -54,20 +78,49 @@ def train_step(options: TrainingOptions) -> tuple[RunDirectory, Training]:
         val_split=options.val_split,
         subset=options.subset,
         seed=options.seed,
+        device_type=processes.device.type,
     )
-    with training_progress() as watcher:
+    invocation = click.get_current_context().ensure_object(Invocation)
+    with contextlib.ExitStack() as stack:
+        watchers = _watchers(options, run, processes, stack)
+        stop_requested = stack.enter_context(invocation.deferred_stop())
         training = train(
             recipe,
             dataset,
             indices,
             run=run,
-            device_name=options.device,
+            processes=processes,
+            options=ExecutionOptions(
+                threads=options.threads,
+                deterministic=options.deterministic,
+                memory_bytes=options.memory_bytes,
+                compiled=options.compiled,
+            ),
             resume=options.resume,
-            watcher=watcher,
+            watchers=watchers,
+            stop_requested=stop_requested,
             command=command_line(),
         )
-    remember_last_run(run)
-    return run, training
+        if training is not None:
+            remember_last_run(run)
+    return training
+
+
+def _watchers(
+    options: TrainingOptions,
+    run: RunDirectory,
+    processes: "Processes",
+    stack: contextlib.ExitStack,
+) -> "list[Watcher]":
+    """Return what shows the training; nothing where another process does."""
+    if not processes.writes:
+        return []
+    watchers: list[Watcher] = [stack.enter_context(training_progress())]
+    if options.tensorboard:
+        from trainers.live_view import TensorBoard
+
+        watchers.append(stack.enter_context(contextlib.closing(TensorBoard(run.tensorboard))))
+    return watchers
 
 
 def export_step(

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import click
 
-from artifacts.choices import OPTIMIZERS, RECIPES, TRAINING_PRECISIONS, RecipeName
+from artifacts.choices import (
+    LOSSES,
+    OPTIMIZERS,
+    RECIPES,
+    SCHEDULES,
+    TRAINING_PRECISIONS,
+    RecipeName,
+)
 from commands.options import (
     LARGEST_BATCH,
     FiniteRange,
@@ -39,6 +46,27 @@ from models import MODEL_NAMES
     "--lr", type=FiniteRange(min=0, min_open=True), help="Learning rate; one-cycle's peak."
 )
 @click.option("--optimizer", type=click.Choice(OPTIMIZERS))
+@click.option("--weight-decay", type=FiniteRange(min=0))
+@click.option("--schedule", type=click.Choice(SCHEDULES), help="Of the learning rate.")
+@click.option("--loss", type=click.Choice(LOSSES), help="What to make small.")
+@click.option(
+    "--label-smoothing",
+    type=FiniteRange(min=0, max=1, max_open=True),
+    help="Share of each target that is spread over all classes.",
+)
+@click.option("--no-augmentation", is_flag=True, help="Train on the images as they are.")
+@click.option(
+    "--weight-averaging",
+    type=FiniteRange(min=0, max=1, max_open=True),
+    metavar="DECAY",
+    help="Validate and keep a moving average of the weights, 0.999 say; 0 is none.",
+)
+@click.option(
+    "--early-stopping",
+    type=click.IntRange(1, 10**9),
+    metavar="EPOCHS",
+    help="End after so many epochs without a better validation.",
+)
 @click.option(
     "--val-split",
     type=FiniteRange(min=0, max=1, min_open=True, max_open=True),
@@ -58,7 +86,26 @@ from models import MODEL_NAMES
     type=click.Choice(TRAINING_PRECISIONS),
     help="Of the arithmetic; weights stay float32.",
 )
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 4096),
+    help="Of each process.  [default: as many as the network's size is worth]",
+)
+@click.option(
+    "--deterministic/--no-deterministic",
+    default=None,
+    help="Only operations that give the same bits each time.  [default: on the CPU]",
+)
+@click.option(
+    "--image-memory",
+    type=click.IntRange(0),
+    metavar="MIB",
+    help="What the images may take; those that do not fit are read from the disk, ahead of their"
+    " use.  [default: half of what is free]",
+)
+@click.option("--compile", "compiled", is_flag=True, help="Train through torch.compile.")
 @click.option("--resume", is_flag=True, help="Go on with an unfinished training.")
+@click.option("--tensorboard", is_flag=True, help="Write scalars to RUN/tensorboard.")
 @output_options
 def command(
     model: str,
@@ -70,12 +117,24 @@ def command(
     batch_size: int | None,
     lr: float | None,
     optimizer: str | None,
+    weight_decay: float | None,
+    schedule: str | None,
+    loss: str | None,
+    label_smoothing: float | None,
+    no_augmentation: bool,
+    weight_averaging: float | None,
+    early_stopping: int | None,
     val_split: float | None,
     subset: float,
     seed: int,
     device: str,
     precision: str | None,
+    threads: int | None,
+    deterministic: bool | None,
+    image_memory: int | None,
+    compiled: bool,
     resume: bool,
+    tensorboard: bool,
     as_json: bool,
 ) -> None:
     """Train one network and write its run directory.
@@ -98,18 +157,33 @@ def command(
             "batch_size": batch_size,
             "lr": lr,
             "optimizer": optimizer,
+            "weight_decay": weight_decay,
+            "schedule": schedule,
+            "loss": loss,
+            "label_smoothing": label_smoothing,
+            "augmentation": {} if no_augmentation else None,
+            "weight_averaging": weight_averaging,
+            "patience": early_stopping,
             "precision": precision,
         },
         val_split=val_split,
         subset=subset,
         seed=seed,
         device=device,
+        threads=threads,
+        deterministic=deterministic,
+        memory_bytes=None if image_memory is None else image_memory << 20,
+        compiled=compiled,
         resume=resume,
+        tensorboard=tensorboard,
     )
     written, training = train_step(options)
+    if training is None:
+        return  # another of the processes that train together tells the result
     if as_json:
         print_json(training.to_dict())
         return
+    watch = [("watch", f"tensorboard --logdir {written.tensorboard}")] if tensorboard else []
     print_pairs(
         f"trained {model} on {dataset}",
         [
@@ -122,6 +196,7 @@ def command(
             ),
             ("time", f"{training.seconds:.1f} s on {training.device}"),
             ("run", str(written.root)),
+            *watch,
             ("next", f"python cli.py export --run {written.root}"),
         ],
     )

@@ -33,9 +33,12 @@ class Classifier(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits_NK of uint8 images_NCHW, in the dtype of the module's own tensors."""
-        normalized = (images.to(self.mean.dtype) - self.mean) / self.std
-        logits: Tensor = self.network(normalized)
+        logits: Tensor = self.network(self.normalized(images))
         return logits
+
+    def normalized(self, images: Tensor) -> Tensor:
+        """Return the images_NCHW that the network itself takes, of uint8 images_NCHW."""
+        return (images.to(self.mean.dtype) - self.mean) / self.std
 
 
 def parameter_count(module: nn.Module) -> int:

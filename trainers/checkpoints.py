@@ -33,21 +33,44 @@ _NOT_A_STATE = (
 
 @dataclass(frozen=True, kw_only=True)
 class ResumeState:
-    """All that training needs to go on after `epoch` finished epochs.
+    """All that training needs to go on from a step, in the order in which it is made.
 
-    Random numbers need no state: those of each epoch come from the seed and the epoch's number.
+    Attributes:
+        recipe_json: what was begun.
+        history_jsonl: the finished epochs.
+        threads: of a process; with another number sums run in another order.
+        weights: of the network.
+        average: the averaged weights and how many steps went into them; empty where none are kept.
+        optimizer: its state; the schedule follows from the position.
+        random: states of torch's generators, the CPU's and the device's; for dropout, since
+            everything else that is random follows from the seed and the position.
+        epoch: number of the epoch that goes on.
+        batches: steps taken in it.
+        loss_sums: of its batches so far.
+        correct: of its examples so far.
+        seconds: spent in it.
+        best_epoch: the epoch that validated best; 0 before the first has ended.
+        best_correct: of the validation examples, then.
+        best_loss: summed over the validation examples, then.
+        best_weights: after that epoch.
     """
 
     recipe_json: str
     history_jsonl: str
+    threads: int
+    weights: StateDict
+    average: StateDict
+    optimizer: dict[str, Any]
+    random: dict[str, Tensor]
     epoch: int
+    batches: int
+    loss_sums: Tensor
+    correct: Tensor
+    seconds: float
     best_epoch: int
     best_correct: int
     best_loss: float
     best_weights: StateDict
-    weights: StateDict
-    optimizer: dict[str, Any]
-    scheduler: dict[str, Any]
 
 
 def copied_weights(network: nn.Module) -> StateDict:

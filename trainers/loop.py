@@ -1,35 +1,50 @@
-"""One epoch of training and one pass of validation, over data that lies on the device."""
+"""One epoch of training and one pass of validation."""
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.optim import SGD, Adam, AdamW, Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel
 
 from artifacts.training_records import Hyperparameters
 from errors import UnfinishedError
+from models.classifier import Classifier
+from trainers.augmentation import augmented, draw
+from trainers.batches import (
+    Chunk,
+    batch_sizes,
+    epoch_chunks,
+    generator_for,
+    own_positions,
+    part_of,
+)
+from trainers.examples import Batch, Examples
+from trainers.losses import loss_sum, mean_loss
+from trainers.optimization import learning_rate
+from trainers.processes import Processes
 
 VALIDATION_BATCH_SIZE = 512
-WARM_UP_SHARE = 0.25
-FIRST_FACTOR = 0.04
-OnBatch = Callable[[int, int], None]  # batches done, batches in all
 
 
 @dataclass(frozen=True, kw_only=True)
-class Examples:
-    """Images and labels as one tensor each, on the device that trains."""
+class Trainee:
+    """A network and what changes it.
 
-    images_NCHW: Tensor  # uint8
-    labels_N: Tensor  # int64
+    Attributes:
+        classifier: holds the weights.
+        forward: its network as it is trained: itself, compiled, or in several processes.
+        optimizer: over the weights.
+        average: of the weights, if one is wanted.
+    """
 
-    def __len__(self) -> int:
-        """Return the number of examples."""
-        return len(self.labels_N)
+    classifier: Classifier
+    forward: Callable[[Tensor], Tensor]
+    optimizer: Optimizer
+    average: AveragedModel | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,143 +66,217 @@ class PassResult:
         return self.correct / self.examples
 
 
-def examples_on_device(
-    images: NDArray[np.uint8],
-    labels: NDArray[np.int64],
-    indices: NDArray[np.int64],
-    device: torch.device,
-) -> Examples:
-    """Return the chosen examples on the device."""
-    return Examples(
-        images_NCHW=torch.from_numpy(images[indices]).to(device),
-        labels_N=torch.from_numpy(labels[indices]).to(device),
+@dataclass(kw_only=True)
+class Position:
+    """How far an epoch has come.
+
+    Attributes:
+        epoch: its number, from 1.
+        batches: optimizer steps taken in it.
+        loss_sums: float32, one a batch: the loss summed over the batch's examples.
+        correct: int64 scalar: how many examples were classified correctly before their step.
+        seconds: spent in it by processes that were stopped since.
+    """
+
+    epoch: int
+    batches: int
+    loss_sums: Tensor
+    correct: Tensor
+    seconds: float = 0.0
+    _unsettled: list[tuple[Tensor, Tensor, Tensor]] = field(default_factory=list)
+
+    def add(self, mean_loss: Tensor, logits_NK: Tensor, labels_N: Tensor) -> None:
+        """Take note of a step; what it adds to the sums is computed by `settle`."""
+        self._unsettled.append((mean_loss.detach(), logits_NK.detach(), labels_N))
+        self.batches += 1
+
+    def settle(self) -> None:
+        """Bring the sums up to date: many steps at once, since each operation has its price."""
+        if not self._unsettled:
+            return
+        means, logits, labels = zip(*self._unsettled, strict=True)
+        sizes = torch.tensor([len(part) for part in labels], device=self.loss_sums.device)
+        steps = slice(self.batches - len(means), self.batches)
+        self.loss_sums[steps] = torch.stack(means).float() * sizes
+        self.correct += _correct(torch.cat(logits), torch.cat(labels))
+        self._unsettled.clear()
+
+
+def start_of_epoch(seed: int, epoch: int, batches: int, device: torch.device) -> Position:
+    """Return the position before the first batch; also seeds torch's own generator, for dropout."""
+    torch.manual_seed(generator_for(seed, epoch).initial_seed())
+    return Position(
+        epoch=epoch,
+        batches=0,
+        loss_sums=torch.zeros(batches, device=device),
+        correct=torch.zeros((), dtype=torch.int64, device=device),
     )
 
 
-def optimizer_for(network: nn.Module, settings: Hyperparameters) -> Optimizer:
-    """Return the optimizer that the settings name, over all of the network's parameters."""
-    parameters, lr, decay = network.parameters(), settings.lr, settings.weight_decay
-    if settings.optimizer == "sgd":
-        momentum = settings.momentum
-        return SGD(parameters, lr, momentum, weight_decay=decay, nesterov=momentum > 0)
-    kind = AdamW if settings.optimizer == "adamw" else Adam
-    return kind(parameters, lr=lr, weight_decay=decay)
-
-
-def scheduler_for(optimizer: Optimizer, settings: Hyperparameters, steps: int) -> LRScheduler:
-    """Return the schedule over `steps` optimizer steps."""
-    one_cycle = settings.schedule == "one-cycle"
-    return LambdaLR(optimizer, lambda step: one_cycle_factor(step, steps) if one_cycle else 1.0)
-
-
-def one_cycle_factor(step: int, steps: int) -> float:
-    """Return the share of the peak learning rate at a step, the first being 0.
-
-    A quarter of the steps up from 1/25, the others down to 0, both along a cosine (Smith and Topin
-    2018; torch's OneCycleLR divides by zero where there are four steps).
-    """
-    up = max(1.0, WARM_UP_SHARE * steps)
-    if step < up:
-        return _cosine(FIRST_FACTOR, 1.0, min(1.0, (step + 1) / up))
-    return _cosine(1.0, 0.0, min(1.0, (step + 1 - up) / max(1.0, steps - up + 1)))
-
-
-def _cosine(start: float, end: float, share: float) -> float:
-    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
-
-
-def epoch_generator(seed: int, epoch: int) -> torch.Generator:
-    """Return the source of an epoch's random order; also seeds torch's own, for dropout.
-
-    Every epoch is seeded from the run's seed and its own number, so that an epoch after a resume
-    draws what it would have drawn without one.
-    """
-    state = np.random.SeedSequence([seed, epoch]).generate_state(2, np.uint32)
-    torch.manual_seed(int(state[0]))
-    return torch.Generator().manual_seed(int(state[1]))
-
-
 def train_epoch(
-    network: nn.Module,
+    trainee: Trainee,
     examples: Examples,
+    position: Position,
     *,
     settings: Hyperparameters,
-    optimizer: Optimizer,
-    scheduler: LRScheduler,
-    order: torch.Generator,
-    on_batch: OnBatch,
-) -> PassResult:
-    """Take one optimizer step for each batch, in random order; see `batch_sizes`.
+    seed: int,
+    processes: Processes,
+    after_batch: Callable[[], None],
+) -> None:
+    """Take the epoch's steps from the position on, and move it.
+
+    Args:
+        trainee: what is trained.
+        examples: on which.
+        position: how far the epoch has come.
+        settings: of the training.
+        seed: of the training.
+        processes: that share each batch; a sum of gradients over all of them is one step.
+        after_batch: called after each step; the epoch ends there if it raises.
+    """
+    trainee.classifier.train()
+    batches = batch_sizes(len(examples), settings.batch_size)
+    before = (position.epoch - 1) * len(batches)
+    steps = settings.epochs * len(batches)
+    for prepared in _prepared_chunks(trainee, examples, position, settings, seed, processes):
+        for size, batch in prepared:
+            rate = learning_rate(settings, before + position.batches, steps)
+            for group in trainee.optimizer.param_groups:
+                group["lr"] = rate
+            _take_step(trainee, batch, position, settings, len(batch) * processes.count / size)
+            after_batch()
+        position.settle()
+
+
+def result_of_epoch(position: Position, examples: int, processes: Processes) -> PassResult:
+    """Return the sums of a finished epoch, over all processes.
 
     Raises:
         UnfinishedError: the loss is no longer a finite number.
     """
-    network.train()
-    device = examples.labels_N.device
-    loss_sum = torch.zeros((), device=device)
-    correct = torch.zeros((), dtype=torch.int64, device=device)
-    permutation = torch.randperm(len(examples), generator=order).to(device)
-    batches = torch.split(permutation, batch_sizes(len(examples), settings.batch_size))
-    for done, index in enumerate(batches, start=1):
-        labels_N = examples.labels_N[index]
-        with _autocast(device, settings):
-            logits_NK = network(examples.images_NCHW[index])
-            loss = nn.functional.cross_entropy(
-                logits_NK, labels_N, label_smoothing=settings.label_smoothing
-            )
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without types
-        optimizer.step()
-        scheduler.step()
-        loss_sum += loss.detach() * len(index)
-        correct += (logits_NK.detach().argmax(dim=1) == labels_N).sum()
-        on_batch(done, len(batches))
-    result = PassResult(loss_sum=loss_sum.item(), correct=int(correct), examples=len(examples))
+    total = processes.added(position.loss_sums.double().sum()).item()
+    if not math.isfinite(total):
+        raise UnfinishedError("training", f"the loss became {total}", hint="try a smaller --lr")
+    correct = int(processes.added(position.correct.sum()))
+    return PassResult(loss_sum=total, correct=correct, examples=examples)
+
+
+@torch.inference_mode()
+def validate(
+    classifier: Classifier, examples: Examples, settings: Hyperparameters, processes: Processes
+) -> PassResult:
+    """Return loss and accuracy over all the examples, each counted by one process.
+
+    Raises:
+        UnfinishedError: the loss is not a finite number.
+    """
+    classifier.eval()
+    own = part_of(len(examples), processes.rank, processes.count)
+    total_loss = torch.zeros((), dtype=torch.float64, device=examples.device)
+    correct = torch.zeros((), dtype=torch.int64, device=examples.device)
+    for batch in examples.batches(
+        torch.split(torch.arange(own.start, own.stop), VALIDATION_BATCH_SIZE)
+    ):
+        with autocast(examples.device, settings):
+            logits_NK = classifier(batch.images_NCHW).float()
+        total_loss += loss_sum(settings.loss, logits_NK, batch.labels_N)
+        correct += _correct(logits_NK, batch.labels_N)
+    result = PassResult(
+        loss_sum=processes.added(total_loss).item(),
+        correct=int(processes.added(correct)),
+        examples=len(examples),
+    )
     if not math.isfinite(result.loss_sum):
         raise UnfinishedError(
-            "training", f"the loss became {result.loss_sum}", hint="try a smaller --lr"
+            "training",
+            f"the validation loss became {result.loss_sum}",
+            hint="try a smaller --lr",
         )
     return result
 
 
-@torch.inference_mode()
-def validate(network: nn.Module, examples: Examples, settings: Hyperparameters) -> PassResult:
-    """Return cross-entropy and accuracy over all the examples, in evaluation mode."""
-    network.eval()
-    loss_sum, correct = 0.0, 0
-    for images, labels in _batches(examples, VALIDATION_BATCH_SIZE):
-        with _autocast(labels.device, settings):
-            logits_NK = network(images).float()
-        loss_sum += nn.functional.cross_entropy(logits_NK, labels, reduction="sum").item()
-        correct += int((logits_NK.argmax(dim=1) == labels).sum())
-    if not math.isfinite(loss_sum):
-        raise UnfinishedError(
-            "training", f"the validation loss became {loss_sum}", hint="try a smaller --lr"
+def autocast(
+    device: torch.device, settings: Hyperparameters
+) -> contextlib.AbstractContextManager[object]:
+    """Return what lets torch compute in the settings' precision; the weights stay float32."""
+    if settings.precision == "float32":
+        return contextlib.nullcontext()  # torch's own, switched off, takes 3% of an MLP's step
+    return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def _take_step(
+    trainee: Trainee, batch: Batch, position: Position, settings: Hyperparameters, weight: float
+) -> None:
+    """Take one optimizer step; `weight` is this process' share of the batch, 1 on average."""
+    with autocast(batch.labels_N.device, settings):
+        logits_NK = trainee.forward(batch.images_NCHW)
+        loss = mean_loss(
+            settings.loss, logits_NK, batch.labels_N, label_smoothing=settings.label_smoothing
         )
-    return PassResult(loss_sum=loss_sum, correct=correct, examples=len(examples))
+    trainee.optimizer.zero_grad(set_to_none=True)
+    # Processes' gradients are averaged as if their parts of the batch were equally large.
+    weighted = loss if weight == 1 else loss * weight
+    weighted.backward()  # type: ignore[no-untyped-call]  # torch leaves it without types
+    trainee.optimizer.step()
+    if trainee.average is not None:
+        trainee.average.update_parameters(trainee.classifier)
+    position.add(loss, logits_NK, batch.labels_N)
 
 
-def batch_sizes(examples: int, batch_size: int) -> list[int]:
-    """Return the sizes of an epoch's batches, the short last one included.
+def _prepared_chunks(
+    trainee: Trainee,
+    examples: Examples,
+    position: Position,
+    settings: Hyperparameters,
+    seed: int,
+    processes: Processes,
+) -> Iterator[list[tuple[int, Batch]]]:
+    """Yield what is left of an epoch, chunk by chunk, the images normalized and changed at random.
 
-    A last batch of one example joins the one before it: batch normalization has nothing to
-    normalize a single value by.
+    Of each batch: how many examples it has in all, and this process' part of them.
     """
-    whole, rest = divmod(examples, batch_size)
-    sizes = [batch_size] * whole
-    if rest == 1 and whole:
-        sizes[-1] += 1
-    elif rest:
-        sizes.append(rest)
-    return sizes
+    chunks = [
+        chunk
+        for chunk in epoch_chunks(
+            len(examples), settings.batch_size, seed=seed, epoch=position.epoch
+        )
+        if chunk.first_batch + len(chunk.sizes) > position.batches
+    ]
+    parts = [own_positions(chunk.sizes, processes.rank, processes.count) for chunk in chunks]
+    found = examples.batches(chunk.rows[own] for chunk, (own, _) in zip(chunks, parts, strict=True))
+    first = position.batches
+    for chunk, (own, sizes), raw in zip(chunks, parts, found, strict=True):
+        images = _changed(trainee, raw.images_NCHW, chunk, own, position, settings, seed)
+        per_batch = zip(
+            chunk.sizes,
+            torch.split(images, sizes),
+            torch.split(raw.labels_N, sizes),
+            strict=True,
+        )
+        yield [
+            (size, Batch(images_NCHW=images_NCHW, labels_N=labels_N))
+            for number, (size, images_NCHW, labels_N) in enumerate(per_batch, chunk.first_batch)
+            if number >= first  # a resumed epoch may begin within a chunk
+        ]
 
 
-def _batches(examples: Examples, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    for start in range(0, len(examples), size):
-        part = slice(start, start + size)
-        yield examples.images_NCHW[part], examples.labels_N[part]
+def _changed(
+    trainee: Trainee,
+    images_NCHW: Tensor,
+    chunk: Chunk,
+    own: Tensor,
+    position: Position,
+    settings: Hyperparameters,
+    seed: int,
+) -> Tensor:
+    height, width = images_NCHW.shape[-2:]
+    # Drawn for the whole chunk, so that it does not depend on how many processes share it.
+    random = generator_for(seed, position.epoch, chunk.number)
+    draws = draw(settings.augmentation, len(chunk.rows), (height, width), random).of(own)
+    with torch.no_grad():
+        normalized = trainee.classifier.normalized(images_NCHW)
+        return augmented(normalized, draws, settings.augmentation)
 
 
-def _autocast(device: torch.device, settings: Hyperparameters) -> torch.autocast:
-    enabled = settings.precision == "bfloat16"
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+def _correct(logits_NK: Tensor, labels_N: Tensor) -> Tensor:
+    return (logits_NK.argmax(dim=1) == labels_N).sum()

@@ -6,7 +6,7 @@ from artifacts.choices import RecipeName
 from artifacts.training_records import DatasetSpec, Hyperparameters, ModelSpec, Recipe
 from data import Dataset
 from errors import UsageError
-from trainers.recipes import default_val_split, hyperparameters
+from trainers.recipes import default_precision, named_recipe
 from trainers.splits import TrainingIndices, pixel_statistics, training_indices
 
 
@@ -21,6 +21,7 @@ def planned_training(
     val_split: float | None,
     subset: float,
     seed: int,
+    device_type: str,
 ) -> tuple[Recipe, TrainingIndices]:
     """Return the whole recipe of a training and the examples that it trains and validates on.
 
@@ -34,20 +35,23 @@ def planned_training(
         val_split: fraction of the examples that validate; None leaves the recipe's.
         subset: fraction of the training split that is used at all.
         seed: of the split, the initial weights and the order of the examples.
+        device_type: `cpu`, `cuda` or `mps`; decides the precision unless `overrides` does.
 
     Raises:
         UsageError: the fractions leave no examples, or a value is out of its range.
     """
     if len(dataset.classes) < 2:
         raise UsageError("--dataset", f"{source} has one class; a classifier needs two or more")
+    named = named_recipe(recipe, model, dataset.name)
     if val_split is None:
-        val_split = default_val_split(recipe)
+        val_split = named.val_split
     labels = dataset.train.labels
     indices = training_indices(labels, subset=subset, val_split=val_split, seed=seed)
     mean, std = pixel_statistics(dataset.train.images, indices.train)
     channels, height, width = dataset.image_shape
     given = {name: value for name, value in overrides.items() if value is not None}
-    settings = hyperparameters(recipe, model).model_dump() | given
+    precision = {"precision": default_precision(model, device_type)}
+    settings = named.settings.model_dump() | precision | given
     planned = Recipe(
         recipe=recipe,
         model=ModelSpec(

@@ -1,4 +1,4 @@
-"""What changes from epoch to epoch of a training: how it begins, is saved, is taken up again."""
+"""What changes from step to step of a training: how it begins, is saved, is taken up again."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -6,15 +6,17 @@ from pathlib import Path
 import torch
 from pydantic import ValidationError
 from torch import Tensor
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from artifacts.training_records import Epoch, Recipe
 from errors import ArtifactError, UsageError
 from models import build
 from models.classifier import Classifier
-from trainers.checkpoints import ResumeState, copied_weights, load_resume_state
-from trainers.loop import PassResult, batch_sizes, optimizer_for, scheduler_for
+from trainers.batches import batch_sizes
+from trainers.checkpoints import ResumeState, StateDict, copied_weights
+from trainers.loop import PassResult, Position, Trainee, start_of_epoch
+from trainers.optimization import optimizer_for
+from trainers.processes import Processes
 
 # Compared part by part, or following from what is compared.
 _NOT_COMPARED = ("dataset", "model", "hyperparameters", "mean", "std")
@@ -22,69 +24,114 @@ _NOT_COMPARED = ("dataset", "model", "hyperparameters", "mean", "std")
 
 @dataclass(kw_only=True)
 class Progress:
-    """A training between two epochs; `ResumeState` is its form on disk."""
+    """A training between two steps; `ResumeState` is its form on disk."""
 
-    network: Classifier
-    optimizer: Optimizer
-    scheduler: LRScheduler
+    recipe: Recipe
+    processes: Processes
+    trainee: Trainee
+    position: Position
     history: list[Epoch] = field(default_factory=list)
     best_epoch: int = 0
     best: PassResult | None = None
-    best_weights: dict[str, Tensor] = field(default_factory=dict)
+    best_weights: StateDict = field(default_factory=dict)
 
-    def keep_if_best(self, validated: PassResult, epoch: int) -> None:
-        """Copy the weights if no epoch before validated better."""
+    @property
+    def batches(self) -> int:
+        """Optimizer steps in an epoch."""
+        return _batches(self.recipe)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all epochs are done, or validation has not improved for as many as wanted."""
+        settings = self.recipe.hyperparameters
+        done = len(self.history)
+        patience = settings.patience
+        return done == settings.epochs or (
+            patience is not None and done - self.best_epoch >= patience
+        )
+
+    def validated_network(self) -> Classifier:
+        """Return the network that validates and is kept: the averaged one where there is one."""
+        average = self.trainee.average
+        return self.trainee.classifier if average is None else _averaged(average)
+
+    def end_epoch(self, epoch: Epoch, validated: PassResult) -> None:
+        """Add an epoch to the history; copy the weights if no epoch before validated better."""
+        self.history.append(epoch)
         # Small validation splits tie often: the lower loss decides then.
         if self.best is None or _rank(validated) > _rank(self.best):
-            self.best, self.best_epoch = validated, epoch
-            self.best_weights = copied_weights(self.network)
+            self.best, self.best_epoch = validated, epoch.epoch
+            self.best_weights = copied_weights(self.validated_network())
+        self.begin_epoch()
+
+    def begin_epoch(self) -> None:
+        """Go to the start of the epoch after those of the history."""
+        self.position = start_of_epoch(
+            self.recipe.seed, len(self.history) + 1, self.batches, self.processes.device
+        )
 
     def history_jsonl(self) -> str:
         """Return the epochs so far, a line of JSON each."""
         return "".join(f"{epoch.model_dump_json()}\n" for epoch in self.history)
 
-    def resume_state(self, recipe: Recipe) -> ResumeState:
-        """Return all that is needed to go on after the last finished epoch."""
-        assert self.best is not None  # an epoch has been validated
+    def resume_state(self, threads: int) -> ResumeState:
+        """Return all that is needed to go on from here; every process must ask, one writes."""
+        position, average = self.position, self.trainee.average
+        position.settle()
+        best = self.best or PassResult(loss_sum=0.0, correct=0, examples=1)
         return ResumeState(
-            recipe_json=recipe.to_json(),
+            recipe_json=self.recipe.to_json(),
             history_jsonl=self.history_jsonl(),
-            epoch=len(self.history),
+            threads=threads,
+            weights=copied_weights(self.trainee.classifier),
+            average={} if average is None else copied_weights(average),
+            optimizer=self.trainee.optimizer.state_dict(),
+            random=_random_states(self.processes.device),
+            epoch=position.epoch,
+            batches=position.batches,
+            loss_sums=self.processes.added(position.loss_sums.clone()).cpu(),
+            correct=self.processes.added(position.correct.clone()).cpu(),
+            seconds=position.seconds,
             best_epoch=self.best_epoch,
-            best_correct=self.best.correct,
-            best_loss=self.best.loss_sum,
+            best_correct=best.correct,
+            best_loss=best.loss_sum,
             best_weights=self.best_weights,
-            weights=copied_weights(self.network),
-            optimizer=self.optimizer.state_dict(),
-            scheduler=self.scheduler.state_dict(),
         )
 
 
-def started_progress(recipe: Recipe, device: torch.device) -> Progress:
-    """Return a training before its first epoch, with the initial weights of the recipe's seed."""
+def started_progress(recipe: Recipe, processes: Processes, *, compiled: bool) -> Progress:
+    """Return a training before its first step, with the initial weights of the recipe's seed."""
     torch.manual_seed(recipe.seed)
-    network = build(**recipe.model.model_dump(), mean=recipe.mean, std=recipe.std)
+    classifier = build(**recipe.model.model_dump(), mean=recipe.mean, std=recipe.std)
     # Convolutions are faster with the channels innermost; other layers do not notice.
-    network = network.to(device).to(memory_format=torch.channels_last)
+    classifier = classifier.to(processes.device).to(memory_format=torch.channels_last)
+    forward = processes.in_parallel(classifier.network)
     settings = recipe.hyperparameters
-    optimizer = optimizer_for(network, settings)
-    steps = settings.epochs * len(batch_sizes(recipe.train_examples, settings.batch_size))
+    decay = settings.weight_averaging
+    trainee = Trainee(
+        classifier=classifier,
+        forward=torch.compile(forward) if compiled else forward,
+        optimizer=optimizer_for(classifier, settings),
+        average=_average_of(classifier, decay) if decay else None,
+    )
     return Progress(
-        network=network,
-        optimizer=optimizer,
-        scheduler=scheduler_for(optimizer, settings, steps),
+        recipe=recipe,
+        processes=processes,
+        trainee=trainee,
+        position=start_of_epoch(recipe.seed, 1, _batches(recipe), processes.device),
     )
 
 
-def resumed_progress(recipe: Recipe, device: torch.device, path: Path) -> Progress:
-    """Return the training that the resume file holds, after its last finished epoch.
+def resumed_progress(
+    recipe: Recipe, processes: Processes, state: ResumeState, path: Path, *, compiled: bool
+) -> Progress:
+    """Return the training that the resume file at `path` holds.
 
     Raises:
-        ArtifactError: there is nothing to resume, or what is there is damaged.
+        ArtifactError: its parts do not fit each other.
         UsageError: it was begun by another recipe.
     """
-    state = load_resume_state(path)
-    progress = started_progress(recipe, device)
+    progress = started_progress(recipe, processes, compiled=compiled)
     try:
         differences = _differences(Recipe.model_validate_json(state.recipe_json), recipe)
         if differences:
@@ -93,19 +140,61 @@ def resumed_progress(recipe: Recipe, device: torch.device, path: Path) -> Progre
                 f"{path} was begun with {'; '.join(differences)}",
                 hint="give the options it was begun with, or start again without --resume",
             )
-        progress.network.load_state_dict(state.weights)
-        progress.optimizer.load_state_dict(state.optimizer)
-        progress.scheduler.load_state_dict(state.scheduler)
-        progress.history = [Epoch.model_validate_json(x) for x in state.history_jsonl.splitlines()]
+        _take_up(progress, state)
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, ValidationError):
         raise ArtifactError(
             str(path), "does not fit its own recipe", hint="start again without --resume"
         ) from None
-    progress.best_epoch, progress.best_weights = state.best_epoch, state.best_weights
-    progress.best = PassResult(
-        loss_sum=state.best_loss, correct=state.best_correct, examples=recipe.val_examples
-    )
     return progress
+
+
+def _take_up(progress: Progress, state: ResumeState) -> None:
+    trainee, device = progress.trainee, progress.processes.device
+    trainee.classifier.load_state_dict(state.weights)
+    trainee.optimizer.load_state_dict(state.optimizer)
+    if trainee.average is not None:
+        trainee.average.load_state_dict(state.average)
+    progress.history = [Epoch.model_validate_json(x) for x in state.history_jsonl.splitlines()]
+    progress.best_epoch, progress.best_weights = state.best_epoch, state.best_weights
+    if state.best_epoch:
+        progress.best = PassResult(
+            loss_sum=state.best_loss,
+            correct=state.best_correct,
+            examples=progress.recipe.val_examples,
+        )
+    progress.begin_epoch()
+    position = progress.position
+    if state.epoch != position.epoch or not 0 <= state.batches <= progress.batches:
+        raise ValueError("the position is not in the epoch after the last finished one")
+    position.batches, position.seconds = state.batches, state.seconds
+    if progress.processes.writes:  # the sums so far are of all processes: one goes on with them
+        position.loss_sums.copy_(state.loss_sums)
+        position.correct.copy_(state.correct)
+    torch.set_rng_state(state.random["cpu"])
+    if device.type == "cuda" and "cuda" in state.random:
+        torch.cuda.set_rng_state(state.random["cuda"], device)
+
+
+def _random_states(device: torch.device) -> dict[str, Tensor]:
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    return states
+
+
+def _average_of(classifier: Classifier, decay: float) -> AveragedModel:
+    moving = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    return AveragedModel(classifier, multi_avg_fn=moving, use_buffers=True)
+
+
+def _averaged(average: AveragedModel) -> Classifier:
+    network = average.module
+    assert isinstance(network, Classifier)
+    return network
+
+
+def _batches(recipe: Recipe) -> int:
+    return len(batch_sizes(recipe.train_examples, recipe.hyperparameters.batch_size))
 
 
 def _rank(validated: PassResult) -> tuple[int, float]:

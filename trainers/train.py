@@ -1,24 +1,32 @@
 """A training from start to record: what `train` does once the options are read."""
 
-import contextlib
 import logging
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 
-from artifacts.environment import current_environment, usable_cpus
-from artifacts.files import replacing, sha256_of_file, write_bytes
+from artifacts.environment import usable_cpus
+from artifacts.files import write_bytes
 from artifacts.json_records import write_record
 from artifacts.run_directory import RunDirectory
 from artifacts.training_records import Epoch, Recipe, Training
 from data import Dataset
-from models.classifier import parameter_count
-from models.devices import device_from_name
-from trainers.checkpoints import save_resume_state, write_weights
-from trainers.loop import Examples, epoch_generator, examples_on_device, train_epoch, validate
+from errors import UnfinishedError
+from models import build
+from trainers.batches import batches_in_chunk
+from trainers.checkpoints import load_resume_state, save_resume_state
+from trainers.examples import Examples, examples_from_split
+from trainers.execution import compiler_errors_told, multiply_adds, set_determinism, thread_count
+from trainers.loop import result_of_epoch, train_epoch, validate
+from trainers.processes import Processes
 from trainers.progress import Progress, resumed_progress, started_progress
+from trainers.publish import Execution, publish
 from trainers.splits import TrainingIndices
+
+SAVE_EVERY_SECONDS = 300.0  # within an epoch: what a killed process may lose of a long one
 
 log = logging.getLogger("onnxproof")
 
@@ -33,79 +41,164 @@ class Watcher(Protocol):
         """An epoch was finished and saved."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ExecutionOptions:
+    """How to compute, where the user said; None leaves it to the rules of `trainers.execution`."""
+
+    threads: int | None = None
+    deterministic: bool | None = None
+    compiled: bool = False
+    memory_bytes: int | None = None  # for the images; by default half of what is free
+
+
 def train(
     recipe: Recipe,
     dataset: Dataset,
     indices: TrainingIndices,
     *,
     run: RunDirectory,
-    device_name: str,
+    processes: Processes,
+    options: ExecutionOptions,
     resume: bool,
-    watcher: Watcher,
+    watchers: Sequence[Watcher],
+    stop_requested: Callable[[], bool],
     command: str,
-) -> Training:
+) -> Training | None:
     """Train the recipe's network and write its run directory; return the record.
 
-    While it trains, `resume.pt` holds everything finished so far. A finished training that is
-    there already stays whole until this one is finished too.
+    While it trains, `resume.pt` holds where it is. A finished training that is there already stays
+    whole until this one is finished too. Of several processes one writes, and the others return
+    None.
 
     Raises:
-        UnusableError: the device does not work here.
         ArtifactError: there is nothing to resume, or what is there is damaged.
         UsageError: what is there to resume was begun by another recipe.
-        UnfinishedError: the disk is full, or the loss is no longer finite.
+        UnfinishedError: the disk is full, the loss is no longer finite, or `stop_requested` was
+            true; in the last case everything up to then is saved.
     """
-    device = device_from_name(device_name)
-    torch.set_num_threads(usable_cpus())
-    train_split = dataset.train
-    training = examples_on_device(train_split.images, train_split.labels, indices.train, device)
-    validation = examples_on_device(
-        train_split.images, train_split.labels, indices.validation, device
-    )
-    if resume:
-        progress = resumed_progress(recipe, device, run.resume)
-        log.info("going on after epoch %d", len(progress.history))
+    device = processes.device
+    deterministic = options.deterministic
+    if deterministic is None:
+        deterministic = device.type == "cpu"
+    set_determinism(deterministic, device)
+    state = load_resume_state(run.resume) if resume else None
+    threads = options.threads or (state.threads if state else _threads_for(recipe, processes))
+    torch.set_num_threads(threads)
+    if state is None:
+        progress = started_progress(recipe, processes, compiled=options.compiled)
     else:
-        progress = started_progress(recipe, device)
-        if run.resume.is_file() and not run.training.is_file():
-            log.info("an unfinished training in %s is started anew; --resume goes on", run.root)
-    is_new = not run.training.is_file()
-    if is_new:  # nothing that was finished can be damaged: let the user watch the files
-        write_record(run.recipe, recipe)
-    for number in range(len(progress.history) + 1, recipe.hyperparameters.epochs + 1):
-        epoch = _one_epoch(number, progress, training, validation, recipe, watcher)
-        save_resume_state(run.resume, progress.resume_state(recipe))
-        if is_new:
-            write_bytes(run.history, progress.history_jsonl().encode())
-        watcher.on_epoch(epoch, recipe.hyperparameters.epochs)
-    return _publish(progress, recipe, run, device, command)
+        progress = resumed_progress(recipe, processes, state, run.resume, compiled=options.compiled)
+    _tell_beginning(progress, run, resume=resume)
+    training, validation = (
+        examples_from_split(
+            dataset.train.images,
+            dataset.train.labels,
+            chosen,
+            device,
+            memory_bytes=options.memory_bytes,
+        )
+        for chosen in (indices.train, indices.validation)
+    )
+    saver = _Saver(run, progress, threads, stop_requested)
+    with compiler_errors_told():
+        while not progress.is_finished:
+            epoch = _one_epoch(progress, training, validation, saver, watchers)
+            saver.save()
+            for watcher in watchers:
+                watcher.on_epoch(epoch, recipe.hyperparameters.epochs)
+    if not processes.writes:
+        return None
+    execution = Execution(
+        device=device,
+        threads=threads,
+        processes=processes.count,
+        deterministic=deterministic,
+        compiled=options.compiled,
+        streamed=training.streamed,
+    )
+    return publish(progress, run, execution, command)
+
+
+class _Saver:
+    """Writes how far a training has come, from the one process that writes."""
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        progress: Progress,
+        threads: int,
+        stop_requested: Callable[[], bool],
+    ) -> None:
+        self._run = run
+        self._progress = progress
+        self._threads = threads
+        self._stop_requested = stop_requested
+        self._last = time.monotonic()
+        # Where nothing is finished nothing can be damaged: let the user watch the files.
+        self._shows_files = progress.processes.writes and not run.training.is_file()
+        if self._shows_files:
+            write_record(run.recipe, progress.recipe)
+
+    def save(self) -> None:
+        """Save; every process must ask at the same step."""
+        state = self._progress.resume_state(self._threads)
+        self._last = time.monotonic()
+        if self._progress.processes.writes:
+            save_resume_state(self._run.resume, state)
+        if self._shows_files:
+            write_bytes(self._run.history, self._progress.history_jsonl().encode())
+
+    def save_if_due(self, seconds: float) -> None:
+        """Save within an epoch, `seconds` into it, if it is time; stop if that is wanted."""
+        position, processes = self._progress.position, self._progress.processes
+        batch_size = self._progress.recipe.hyperparameters.batch_size
+        # Several processes must stop at the same step, and to agree on it takes them a message.
+        if processes.count > 1 and position.batches % batches_in_chunk(batch_size):
+            return
+        is_due = time.monotonic() - self._last > SAVE_EVERY_SECONDS
+        stop, save = processes.any_of(self._stop_requested(), is_due)
+        if stop or save:
+            position.seconds = seconds
+            self.save()
+        if stop:
+            raise UnfinishedError(
+                "training",
+                f"stopped in epoch {position.epoch}, after {position.batches} batches of it",
+                hint="the same command with --resume goes on",
+            )
 
 
 def _one_epoch(
-    number: int,
     progress: Progress,
     training: Examples,
     validation: Examples,
-    recipe: Recipe,
-    watcher: Watcher,
+    saver: _Saver,
+    watchers: Sequence[Watcher],
 ) -> Epoch:
-    learning_rate = progress.optimizer.param_groups[0]["lr"]
-    start = time.perf_counter()
-    trained = train_epoch(
-        progress.network,
+    recipe, processes, position = progress.recipe, progress.processes, progress.position
+    settings = recipe.hyperparameters
+    start = time.perf_counter() - position.seconds
+
+    def after_batch() -> None:
+        for watcher in watchers:
+            watcher.on_batch(position.batches, progress.batches)
+        saver.save_if_due(time.perf_counter() - start)
+
+    train_epoch(
+        progress.trainee,
         training,
-        settings=recipe.hyperparameters,
-        optimizer=progress.optimizer,
-        scheduler=progress.scheduler,
-        order=epoch_generator(recipe.seed, number),
-        on_batch=watcher.on_batch,
+        position,
+        settings=settings,
+        seed=recipe.seed,
+        processes=processes,
+        after_batch=after_batch,
     )
+    trained = result_of_epoch(position, len(training), processes)
     train_seconds = time.perf_counter() - start
-    validated = validate(progress.network, validation, recipe.hyperparameters)
-    progress.keep_if_best(validated, number)
+    validated = validate(progress.validated_network(), validation, settings, processes)
     epoch = Epoch(
-        epoch=number,
-        learning_rate=learning_rate,
+        epoch=position.epoch,
+        learning_rate=progress.trainee.optimizer.param_groups[0]["lr"],
         train_loss=trained.loss,
         train_accuracy=trained.accuracy,
         val_loss=validated.loss,
@@ -113,40 +206,27 @@ def _one_epoch(
         seconds=time.perf_counter() - start,
         images_per_second=trained.examples / train_seconds,
     )
-    progress.history.append(epoch)
+    progress.end_epoch(epoch, validated)
     return epoch
 
 
-def _publish(
-    progress: Progress, recipe: Recipe, run: RunDirectory, device: torch.device, command: str
-) -> Training:
-    assert progress.best is not None
-    with contextlib.ExitStack() as stack:
-        # Left in reverse: the record takes its place last. Everything is written before the old
-        # record goes, so that a full disk leaves the old training whole.
-        record, weights, recipe_file, history = (
-            stack.enter_context(replacing(path))
-            for path in (run.training, run.weights, run.recipe, run.history)
+def _threads_for(recipe: Recipe, processes: Processes) -> int:
+    if processes.device.type != "cpu":
+        return max(1, usable_cpus() // processes.local_count)
+    network = build(**recipe.model.model_dump())
+    images = recipe.hyperparameters.batch_size / processes.count
+    work = int(images * multiply_adds(network, recipe.dataset.image_shape))
+    return thread_count(work, usable_cpus() // processes.local_count)
+
+
+def _tell_beginning(progress: Progress, run: RunDirectory, *, resume: bool) -> None:
+    if not progress.processes.writes:
+        return
+    if resume:
+        log.info(
+            "going on after %d epochs and %d batches",
+            len(progress.history),
+            progress.position.batches,
         )
-        history.write_bytes(progress.history_jsonl().encode())
-        recipe_file.write_bytes(recipe.to_json().encode())
-        write_weights(weights, progress.best_weights)
-        training = Training(
-            recipe_sha256=sha256_of_file(recipe_file),
-            checkpoint=run.weights.name,
-            checkpoint_sha256=sha256_of_file(weights),
-            parameters=parameter_count(progress.network),
-            epochs=len(progress.history),
-            best_epoch=progress.best_epoch,
-            val_correct=progress.best.correct,
-            val_examples=progress.best.examples,
-            val_accuracy=progress.best.accuracy,
-            seconds=sum(epoch.seconds for epoch in progress.history),
-            device=str(device),
-            threads=torch.get_num_threads(),
-            environment=current_environment(),
-            command=command,
-        )
-        record.write_bytes(training.to_json().encode())
-        run.training.unlink(missing_ok=True)
-    return training
+    elif run.resume.is_file() and not run.training.is_file():
+        log.info("an unfinished training in %s is started anew; --resume goes on", run.root)

@@ -13,6 +13,7 @@ from artifacts.json_records import write_record
 from artifacts.logits import ReferenceLogits, save_reference
 from artifacts.run_directory import RunDirectory
 from artifacts.training_records import (
+    Augmentation,
     DatasetSpec,
     Hyperparameters,
     ModelSpec,
@@ -51,6 +52,10 @@ RECIPE = Recipe(
         momentum=0.0,
         schedule="constant",
         label_smoothing=0.0,
+        patience=None,
+        loss="cross-entropy",
+        augmentation=Augmentation(),
+        weight_averaging=0.0,
         precision="float32",
     ),
     val_split=0.1,
@@ -84,6 +89,10 @@ class HandMadeRun:
             seconds=1.0,
             device="cpu",
             threads=2,
+            processes=1,
+            deterministic=True,
+            compiled=False,
+            streamed=False,
             environment=ENVIRONMENT,
             command="cli.py train",
         )

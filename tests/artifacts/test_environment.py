@@ -100,5 +100,5 @@ def test_usable_cpus_are_no_more_than_the_quota(
 ) -> None:
     path = tmp_path / "cpu.max"
     path.write_text("100000 100000")
-    monkeypatch.setattr(environment, "CPU_MAX", path)
+    monkeypatch.setattr(environment, "CGROUP", path)
     assert usable_cpus() == 1

@@ -1,190 +1,154 @@
 import copy
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from artifacts.training_records import Hyperparameters
+from artifacts.training_records import Augmentation, Hyperparameters
 from errors import UnfinishedError
 from models import build
+from models.classifier import Classifier
+from trainers.batches import batch_sizes, epoch_chunks
+from trainers.examples import Examples, examples_from_split
 from trainers.loop import (
-    Examples,
-    batch_sizes,
-    epoch_generator,
-    examples_on_device,
-    one_cycle_factor,
-    optimizer_for,
-    scheduler_for,
+    PassResult,
+    Trainee,
+    result_of_epoch,
+    start_of_epoch,
     train_epoch,
     validate,
 )
-from trainers.recipes import hyperparameters
+from trainers.optimization import optimizer_for
+from trainers.processes import Processes
+from trainers.recipes import named_recipe
 
 CPU = torch.device("cpu")
+ALONE = Processes(rank=0, count=1, local_rank=0, local_count=1, device=CPU)
 
 
 def settings(**changes: object) -> Hyperparameters:
-    return hyperparameters("best", "mlp").model_copy(update={"batch_size": 8, **changes})
+    plain: dict[str, object] = {"batch_size": 8, "augmentation": Augmentation(), "epochs": 2}
+    return named_recipe("best", "mlp", "mnist").settings.model_copy(update=plain | changes)
+
+
+def images(count: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, 1, 4, 4)).astype(np.uint8)
 
 
 def examples(count: int = 21) -> Examples:
-    random = np.random.default_rng(0)
-    images = random.integers(0, 256, (count, 1, 4, 4)).astype(np.uint8)
-    return examples_on_device(images, np.arange(count) % 3, np.arange(count), CPU)
+    return examples_from_split(images(count), np.arange(count) % 3, np.arange(count), CPU)
 
 
-class Network(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.linear = nn.Linear(16, 3)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.linear(images.flatten(1) / 255)
-        return logits
+def classifier() -> Classifier:
+    torch.manual_seed(0)
+    return Classifier(nn.Sequential(nn.Flatten(), nn.Linear(16, 3)), mean=[100.0], std=[70.0])
 
 
-def one_epoch(network: nn.Module, chosen: Hyperparameters) -> object:
-    optimizer = optimizer_for(network, chosen)
-    return train_epoch(
-        network,
-        examples(),
-        settings=chosen,
-        optimizer=optimizer,
-        scheduler=scheduler_for(optimizer, chosen, 3),
-        order=epoch_generator(7, 1),
-        on_batch=lambda done, total: None,
+def one_epoch(
+    network: Classifier,
+    chosen: Hyperparameters,
+    *,
+    forward: Callable[[Tensor], Tensor] | None = None,
+    data: Examples | None = None,
+    after_batch: Callable[[], None] = lambda: None,
+) -> PassResult:
+    data = data or examples()
+    trainee = Trainee(
+        classifier=network,
+        forward=forward or network.network,
+        optimizer=optimizer_for(network, chosen),
+        average=None,
     )
+    steps = len(batch_sizes(len(data), chosen.batch_size))
+    position = start_of_epoch(7, 1, steps, CPU)
+    train_epoch(
+        trainee,
+        data,
+        position,
+        settings=chosen,
+        seed=7,
+        processes=ALONE,
+        after_batch=after_batch,
+    )
+    return result_of_epoch(position, len(data), ALONE)
 
 
 def test_epoch_takes_the_steps_of_a_loop_written_by_hand() -> None:
-    torch.manual_seed(0)
-    ours = Network()
+    ours = classifier()
     by_hand = copy.deepcopy(ours)
     chosen = settings(optimizer="sgd", lr=0.1, momentum=0.0, schedule="constant", weight_decay=0.02)
-    one_epoch(ours, chosen)
+    result = one_epoch(ours, chosen)
 
-    data = examples()
-    order = torch.randperm(21, generator=epoch_generator(7, 1))
+    pixels, labels = torch.from_numpy(images(21)).float(), torch.arange(21) % 3
+    order = torch.cat([chunk.rows for chunk in epoch_chunks(21, 8, seed=7, epoch=1)])
+    loss_sum = 0.0
     for start in (0, 8, 16):
         index = order[start : start + 8]
-        loss = nn.functional.cross_entropy(
-            by_hand(data.images_NCHW[index]), data.labels_N[index], label_smoothing=0.1
-        )
+        logits = by_hand.network((pixels[index] - 100) / 70)
+        loss = nn.functional.cross_entropy(logits, labels[index], label_smoothing=0.1)
+        loss_sum += loss.item() * len(index)
         gradients = torch.autograd.grad(loss, list(by_hand.parameters()))
         with torch.no_grad():
             for parameter, gradient in zip(by_hand.parameters(), gradients, strict=True):
                 parameter.sub_(0.1 * (gradient + 0.02 * parameter))
     for found, wanted in zip(ours.parameters(), by_hand.parameters(), strict=True):
-        torch.testing.assert_close(found, wanted, rtol=0, atol=1e-7)
+        torch.testing.assert_close(found, wanted, rtol=0, atol=1e-6)
+    assert result.loss_sum == pytest.approx(loss_sum, rel=1e-6)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
-@pytest.mark.parametrize("model", ["mlp", "resnet18"])
+@pytest.mark.parametrize("model", ["mlp", "lenet5", "resnet18"])
 def test_every_optimizer_learns_under_every_recipe(optimizer: str, model: str) -> None:
-    chosen = hyperparameters("best", model).model_copy(
-        update={"optimizer": optimizer, "batch_size": 8}
-    )
-    network = Network()
-    before = validate(network, examples(), chosen)
+    recipe = named_recipe("best", model, "mnist").settings
+    chosen = recipe.model_copy(update={"optimizer": optimizer, "batch_size": 8, "epochs": 1})
+    network = classifier()
+    before = validate(network, examples(), chosen, ALONE)
     one_epoch(network, chosen)
-    assert validate(network, examples(), chosen).loss < before.loss
+    assert validate(network, examples(), chosen, ALONE).loss < before.loss
 
 
 def test_every_example_is_seen_once_and_the_short_last_batch_too() -> None:
     seen: list[int] = []
+    network, calls = classifier(), []
 
-    class Recording(Network):
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            seen.append(len(images))
-            return super().forward(images)
+    def recording(images_NCHW: Tensor) -> Tensor:
+        seen.append(len(images_NCHW))
+        logits: Tensor = network.network(images_NCHW)
+        return logits
 
-    calls: list[tuple[int, int]] = []
-    network, chosen = Recording(), settings()
-    optimizer = optimizer_for(network, chosen)
-    result = train_epoch(
-        network,
-        examples(),
-        settings=chosen,
-        optimizer=optimizer,
-        scheduler=scheduler_for(optimizer, chosen, 3),
-        order=epoch_generator(0, 1),
-        on_batch=lambda done, total: calls.append((done, total)),
+    result = one_epoch(
+        network, settings(), forward=recording, after_batch=lambda: calls.append(len(seen))
     )
     assert seen == [8, 8, 5]
-    assert calls == [(1, 3), (2, 3), (3, 3)]
+    assert calls == [1, 2, 3]
     assert result.examples == 21
-
-
-@pytest.mark.parametrize(
-    ("examples", "size", "sizes"),
-    [
-        (21, 8, [8, 8, 5]),
-        (17, 8, [8, 9]),
-        (16, 8, [8, 8]),
-        (3, 8, [3]),
-        (1, 8, [1]),
-        (2, 1, [1, 1]),
-    ],
-)
-def test_batches_hold_every_example_and_none_is_left_alone(
-    examples: int, size: int, sizes: list[int]
-) -> None:
-    assert batch_sizes(examples, size) == sizes
 
 
 def test_resnet_trains_when_one_example_would_be_left_over() -> None:
     # 8x8 pixels are 1x1 in the last stage, where batch normalization of one example fails.
     network = build("resnet18", num_classes=3, in_channels=1, image_size=(8, 8))
-    images = np.zeros((9, 1, 8, 8), dtype=np.uint8)
-    data = examples_on_device(images, np.arange(9) % 3, np.arange(9), CPU)
-    chosen = settings()
-    optimizer = optimizer_for(network, chosen)
-    result = train_epoch(
-        network,
-        data,
-        settings=chosen,
-        optimizer=optimizer,
-        scheduler=scheduler_for(optimizer, chosen, 10),
-        order=epoch_generator(0, 1),
-        on_batch=lambda done, total: None,
-    )
-    assert result.examples == 9
-
-
-@pytest.mark.parametrize("steps", [1, 2, 3, 4, 5, 40, 1000])
-def test_one_cycle_rises_to_the_peak_and_falls_to_nearly_nothing(steps: int) -> None:
-    factors = [one_cycle_factor(step, steps) for step in range(steps)]
-    peak = factors.index(max(factors))
-    assert max(factors) == pytest.approx(1.0, abs=0.01)
-    assert factors[: peak + 1] == sorted(factors[: peak + 1])
-    assert factors[peak:] == sorted(factors[peak:], reverse=True)
-    assert min(factors) > 0
-    assert peak == max(0, round(steps / 4) - 1) or steps < 8
-    assert factors[-1] < 0.01 or steps < 40
-
-
-def test_order_differs_from_epoch_to_epoch_and_not_from_run_to_run() -> None:
-    orders = [torch.randperm(50, generator=epoch_generator(0, epoch)) for epoch in (1, 1, 2)]
-    assert torch.equal(orders[0], orders[1])
-    assert not torch.equal(orders[0], orders[2])
+    blank = np.zeros((9, 1, 8, 8), dtype=np.uint8)
+    data = examples_from_split(blank, np.arange(9) % 3, np.arange(9), CPU)
+    assert one_epoch(network, settings(), data=data).examples == 9
 
 
 def test_validation_counts_what_numpy_counts() -> None:
-    network, data = Network(), examples()
-    result = validate(network, data, settings())
-    logits = network(data.images_NCHW).detach().double().numpy()
-    labels = data.labels_N.numpy()
+    network = classifier()
+    result = validate(network, examples(), settings(), ALONE)
+    logits = network(torch.from_numpy(images(21))).detach().double().numpy()
+    labels = np.arange(21) % 3
     assert result.correct == (logits.argmax(axis=1) == labels).sum()
     log_sum = np.log(np.exp(logits).sum(axis=1))
     assert result.loss_sum == pytest.approx((log_sum - logits[np.arange(21), labels]).sum(), 1e-6)
 
 
 def test_training_ends_when_the_loss_is_no_number() -> None:
-    network = Network()
+    network = classifier()
     with torch.no_grad():
-        network.linear.weight[0, 0] = torch.nan
+        next(network.parameters())[0, 0] = torch.nan
     with pytest.raises(UnfinishedError, match="the loss became nan"):
         one_epoch(network, settings())
     with pytest.raises(UnfinishedError, match="the validation loss became nan"):
-        validate(network, examples(), settings())
+        validate(network, examples(), settings(), ALONE)

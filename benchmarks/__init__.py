@@ -1,0 +1,1 @@
+"""This project measured, and beside it what people would use instead."""

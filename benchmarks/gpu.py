@@ -1,0 +1,248 @@
+"""All checks that need a GPU, in one go; one JSON with what passed and what was measured.
+
+    python -m benchmarks.gpu --svhn svhn_gray.npz
+
+Every check runs the project's own commands in child processes, so that one that crashes is told and
+the others still run. `--device cpu --provider cpu` tries the script itself where there is no GPU.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from benchmarks.measuring import RESULTS, measurement_head
+
+from artifacts.files import sha256_of_file, write_bytes
+from artifacts.run_directory import RunDirectory
+
+ROOT = Path(__file__).parent.parent
+Result = dict[str, Any]
+
+
+class CheckError(Exception):
+    """A check did not hold; the message says what was wanted and found."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where and on what the checks run."""
+
+    folder: Path
+    device: str
+    provider: str
+    svhn: str  # what --dataset takes
+    epochs: int | None
+
+    def run(self, name: str) -> RunDirectory:
+        """Return a run directory of that name."""
+        return RunDirectory(self.folder / name)
+
+    def onnxproof(self, *arguments: str, starter: tuple[str, ...] = ()) -> Result:
+        """Run a command with --json and return its document.
+
+        Raises:
+            CheckError: it ended with another exit code than 0.
+        """
+        command_line = [*(starter or (sys.executable,)), str(ROOT / "cli.py"), *arguments, "--json"]
+        done = subprocess.run(
+            command_line, cwd=self.folder, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            errors = [line for line in done.stderr.splitlines() if line.startswith("error")]
+            message = errors or done.stderr.splitlines()[-3:]
+            raise CheckError(f"{' '.join(arguments)}: exit {done.returncode}: {message}")
+        document: Result = json.loads(done.stdout)
+        return document
+
+    def train(self, name: str, *options: str, starter: tuple[str, ...] = ()) -> Result:
+        """Train into the run of that name."""
+        run = ("--run", str(self.run(name).root))
+        return self.onnxproof("train", "--device", self.device, *run, *options, starter=starter)
+
+
+def cards_three_commands(place: Place) -> Result:
+    """`train`, `export`, `evaluate --provider cuda`: verdict, real provider, worst difference."""
+    place.train("card")
+    place.onnxproof("export", "--run", str(place.run("card").root))
+    return _summary(place, "card")
+
+
+def accuracy_of(model: str) -> Callable[[Place], Result]:
+    """Return a check: the `best` recipe on svhn-gray gets at least 96.0% of the test split."""
+
+    def check(place: Place) -> Result:
+        name = f"accuracy-{model}"
+        epochs = ("--epochs", str(place.epochs)) if place.epochs else ()
+        training = place.train(name, "--model", model, "--dataset", place.svhn, *epochs)
+        place.onnxproof("export", "--run", str(place.run(name).root))
+        result = _summary(place, name) | {
+            "images_per_second": _images_per_second(place.run(name)),
+            "seconds": training["seconds"],
+        }
+        if result["test_percent"] < 96.0:
+            raise CheckError(f"wanted 96.0% at least, found {result}")
+        return result
+
+    return check
+
+
+def resume_gives_the_same_bits(place: Place) -> Result:
+    """With --deterministic, a training that was stopped and resumed ends with the same bits."""
+    options = ("--model", "lenet5", "--epochs", "20", "--deterministic")
+    whole = place.train("whole", *options)
+    stopped = place.run("stopped")
+    _stop_in_the_middle(place, stopped, options)
+    resumed = place.train("stopped", *options, "--resume")
+    if whole["checkpoint_sha256"] != resumed["checkpoint_sha256"]:
+        raise CheckError("the resumed training ended with other weights")
+    return {"weights_sha256": sha256_of_file(stopped.weights)}
+
+
+def training_speeds(place: Place) -> Result:
+    """Images a second of ResNet-18 by precision, compiled or not, and from disk."""
+    fixed = ("--model", "resnet18", "--dataset", place.svhn, "--epochs", "3")
+    common = (*fixed, "--batch-size", "256")
+    ways = {
+        "float32": ("--precision", "float32"),
+        "bfloat16": ("--precision", "bfloat16"),
+        "bfloat16 compiled": ("--precision", "bfloat16", "--compile"),
+        "bfloat16 deterministic": ("--precision", "bfloat16", "--deterministic"),
+        "bfloat16 from disk": ("--precision", "bfloat16", "--image-memory", "0"),
+    }
+    speeds = {}
+    for way, options in ways.items():
+        name = f"speed-{way.replace(' ', '-')}"
+        place.train(name, *common, *options)
+        speeds[way] = _images_per_second(place.run(name))
+    return speeds
+
+
+def one_process_by_torchrun(place: Place) -> Result:
+    """A group of one process (NCCL on a GPU) gives the losses of a training without a group."""
+    options = ("--model", "lenet5", "--epochs", "2", "--deterministic")
+    torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone")
+    place.train("alone", *options)
+    place.train("group", *options, starter=(*torchrun, "--nproc-per-node=1", "--"))
+    losses = [
+        [epoch["train_loss"] for epoch in _history(place.run(name))] for name in ("alone", "group")
+    ]
+    worst = max(abs(a - b) / abs(a) for a, b in zip(*losses, strict=True))
+    if worst > 1e-5:
+        raise CheckError(f"losses differ by {worst:.2g}, relatively: {losses}")
+    return {"worst_relative_difference": worst}
+
+
+CHECKS: dict[str, Callable[[Place], Result]] = {
+    "card": cards_three_commands,
+    "resume": resume_gives_the_same_bits,
+    "torchrun": one_process_by_torchrun,
+    "speeds": training_speeds,
+    "accuracy-resnet18": accuracy_of("resnet18"),
+    "accuracy-resnet50": accuracy_of("resnet50"),
+}
+
+
+@click.command()
+@click.option("--svhn", required=True, help="What --dataset takes: svhn_gray.npz.")
+@click.option("--device", default="cuda", show_default=True)
+@click.option("--provider", default="cuda", show_default=True)
+@click.option("--only", multiple=True, type=click.Choice(list(CHECKS)), help="Some of the checks.")
+@click.option("--epochs", type=click.IntRange(1), help="Of the trainings for accuracy.")
+@click.option("--folder", type=click.Path(path_type=Path), default=ROOT / ".bench/gpu")
+@click.option("--out", type=click.Path(path_type=Path), default=RESULTS / "gpu.json")
+def command(
+    svhn: str,
+    device: str,
+    provider: str,
+    only: tuple[str, ...],
+    epochs: int | None,
+    folder: Path,
+    out: Path,
+) -> None:
+    """Run the checks and write their JSON; exit code 1 if one of them failed."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    place = Place(
+        folder=folder.resolve(),
+        device=device,
+        provider=provider,
+        svhn=str(Path(svhn).resolve()),
+        epochs=epochs,
+    )
+    document = measurement_head() | {"device": device, "gpu": _gpu(), "checks": {}}
+    for name in only or CHECKS:
+        document["checks"][name] = outcome = _outcome(CHECKS[name], place)
+        click.echo(f"{name}: {json.dumps(outcome)}")
+        # After each, so that a machine that is taken away leaves what was measured.
+        write_bytes(out, (json.dumps(document, indent=2) + "\n").encode())
+    if not all(outcome["passed"] for outcome in document["checks"].values()):
+        raise SystemExit(1)
+
+
+def _outcome(check: Callable[[Place], Result], place: Place) -> Result:
+    start = time.perf_counter()
+    try:
+        result: Result = {"passed": True, "measured": check(place)}
+    except (CheckError, OSError, ValueError, KeyError) as error:
+        result = {"passed": False, "failure": f"{type(error).__name__}: {error}"}
+    return result | {"wall_seconds": round(time.perf_counter() - start, 1)}
+
+
+def _summary(place: Place, name: str) -> Result:
+    run = ("--run", str(place.run(name).root))
+    evaluation = place.onnxproof("evaluate", *run, "--provider", place.provider)
+    return {
+        "verdict": evaluation["verdict"],
+        "test_percent": 100 * evaluation["accuracy"]["top1"],
+        "provider": evaluation["provider"],
+        "max_abs": evaluation["parity"]["max_abs"],
+        "flips": evaluation["parity"]["flips"],
+        "latency": evaluation["latency"],
+    }
+
+
+def _images_per_second(run: RunDirectory) -> float:
+    epochs = _history(run)
+    later = epochs[1:] or epochs  # the first one also picks kernels, or compiles
+    return float(max(epoch["images_per_second"] for epoch in later))
+
+
+def _history(run: RunDirectory) -> list[Result]:
+    return [json.loads(line) for line in run.history.read_text().splitlines()]
+
+
+def _stop_in_the_middle(place: Place, run: RunDirectory, options: tuple[str, ...]) -> None:
+    command_line = [sys.executable, str(ROOT / "cli.py"), "train", "--device", place.device]
+    command_line += ["--run", str(run.root), *options]
+    child = subprocess.Popen(command_line, cwd=place.folder, stderr=subprocess.PIPE)
+    while child.poll() is None and not run.history.is_file():
+        time.sleep(0.01)
+    child.terminate()
+    if child.wait() != 143:
+        raise CheckError(f"stopping the training: wanted exit 143, found {child.returncode}")
+
+
+def _gpu() -> Result | None:
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    told = subprocess.run(query, capture_output=True, text=True, check=False, env=dict(os.environ))
+    return {
+        "nvidia_smi": told.stdout.strip(),
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
+    }
+
+
+if __name__ == "__main__":
+    command()

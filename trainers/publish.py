@@ -1,0 +1,68 @@
+"""What a finished training leaves in its run directory."""
+
+import contextlib
+from dataclasses import dataclass
+
+import torch
+
+from artifacts.environment import current_environment
+from artifacts.files import replacing, sha256_of_file
+from artifacts.run_directory import RunDirectory
+from artifacts.training_records import Training
+from models.classifier import parameter_count
+from trainers.checkpoints import write_weights
+from trainers.progress import Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """How a training was computed; the fields of its record."""
+
+    device: torch.device
+    threads: int
+    processes: int
+    deterministic: bool
+    compiled: bool
+    streamed: bool
+
+
+def publish(progress: Progress, run: RunDirectory, execution: Execution, command: str) -> Training:
+    """Write history, recipe, best weights and the record of a finished training; return that.
+
+    Raises:
+        UnfinishedError: the disk is full; what was there before is whole.
+    """
+    assert progress.best is not None
+    with contextlib.ExitStack() as stack:
+        # Left in reverse: the record takes its place last. Everything is written before the old
+        # record goes, so that a full disk leaves the old training whole.
+        record, weights, recipe_file, history = (
+            stack.enter_context(replacing(path))
+            for path in (run.training, run.weights, run.recipe, run.history)
+        )
+        history.write_bytes(progress.history_jsonl().encode())
+        recipe_file.write_bytes(progress.recipe.to_json().encode())
+        write_weights(weights, progress.best_weights)
+        training = Training(
+            recipe_sha256=sha256_of_file(recipe_file),
+            checkpoint=run.weights.name,
+            checkpoint_sha256=sha256_of_file(weights),
+            parameters=parameter_count(progress.trainee.classifier),
+            epochs=len(progress.history),
+            best_epoch=progress.best_epoch,
+            val_correct=progress.best.correct,
+            val_examples=progress.best.examples,
+            val_accuracy=progress.best.accuracy,
+            seconds=sum(epoch.seconds for epoch in progress.history),
+            device=str(execution.device),
+            threads=execution.threads,
+            processes=execution.processes,
+            deterministic=execution.deterministic,
+            compiled=execution.compiled,
+            streamed=execution.streamed,
+            environment=current_environment(),
+            command=command,
+        )
+        record.write_bytes(training.to_json().encode())
+        run.training.unlink(missing_ok=True)
+    return training
