@@ -1,8 +1,10 @@
-"""What all measurements share: where their JSON goes, and what says how it was made."""
+"""What all measurements share: alternating runs, ratios, and what says how they were made."""
 
 import shlex
+import statistics
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +15,55 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def measurement_head() -> dict[str, Any]:
-    """Return the command, the commit, whether files differ from it, and the machine."""
-    changed = _git("status", "--porcelain", "--untracked-files=no")
+    """Return the command, the commit, whether files differ from it, and the machine.
+
+    Of paths outside the project only the last part is kept: where they lay says nothing.
+    """
+    module = f"benchmarks.{Path(sys.argv[0]).stem}"
+    arguments = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
     return {
-        "command": shlex.join(
-            ["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]]
-        ),
+        "command": shlex.join(["python", "-m", module, *arguments]),
         "commit": _git("rev-parse", "HEAD"),
-        "uncommitted_changes": bool(changed),
+        "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
         "environment": current_environment().model_dump(),
+    }
+
+
+def alternating_seconds(
+    contenders: Mapping[str, Callable[[], float]], repetitions: int, tell: Callable[[str], None]
+) -> dict[str, list[float]]:
+    """Return the seconds of each contender in each repetition; a first round does not count.
+
+    Within a repetition all take their turn, so that a change in the machine's speed hits all; the
+    order is turned round each time, so that none always runs after the same other.
+
+    Args:
+        contenders: names and functions that do the work once and return its seconds.
+        repetitions: how often each is measured.
+        tell: is told how far it is.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for repetition in range(repetitions + 1):
+        names = list(contenders)[:: 1 if repetition % 2 else -1]
+        for name in names:
+            taken = contenders[name]()
+            if repetition:
+                seconds[name].append(taken)
+        tell(f"round {repetition} of {repetitions}")
+    return seconds
+
+
+def ratio_summary(seconds: list[float], ours: list[float]) -> dict[str, Any]:
+    """Return a contender's median and how many times ours it took: median, least and most."""
+    ratios = [theirs / own for theirs, own in zip(seconds, ours, strict=True)]
+    return {
+        "median_seconds": round(statistics.median(seconds), 4),
+        "seconds": [round(value, 4) for value in seconds],
+        "ratio_to_ours": {
+            "median": round(statistics.median(ratios), 3),
+            "min": round(min(ratios), 3),
+            "max": round(max(ratios), 3),
+        },
     }
 
 
