@@ -6,6 +6,7 @@ and everything here then does nothing.
 """
 
 import contextlib
+import gc
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -110,6 +111,7 @@ def processes_of(device_name: str) -> Iterator[Processes]:
         yield Processes(
             rank=rank, count=count, local_rank=local_rank, local_count=local_count, device=device
         )
+        dist.barrier()  # whoever leaves early closes connections that others still use
     except RuntimeError as error:
         if not _is_about_connections(error):
             raise
@@ -119,6 +121,7 @@ def processes_of(device_name: str) -> Iterator[Processes]:
             hint="start all of them again with --resume",
         ) from error
     finally:
+        gc.collect()  # a DistributedDataParallel that outlives its group aborts the process
         dist.destroy_process_group()
 
 
