@@ -142,8 +142,11 @@ def command(
     \b
     Example: python cli.py train --model resnet18 --dataset mnist --epochs 3
     """
+    from artifacts.json_records import read_record
+    from artifacts.training_records import Recipe
     from commands.console import print_json, print_pairs, show_log
     from commands.steps import TrainingOptions, train_step
+    from trainers.recipes import expectation_for
 
     show_log()
     options = TrainingOptions(
@@ -183,6 +186,8 @@ def command(
     if as_json:
         print_json(training.to_dict())
         return
+    expected = expectation_for(read_record(written.recipe, Recipe))
+    to_expect = [("expect", expected.in_words())] if expected else []
     watch = [("watch", f"tensorboard --logdir {written.tensorboard}")] if tensorboard else []
     print_pairs(
         f"trained {model} on {dataset}",
@@ -194,6 +199,7 @@ def command(
                 f"{100 * training.val_accuracy:.2f}%"
                 f" ({training.val_correct} of {training.val_examples})",
             ),
+            *to_expect,
             ("time", f"{training.seconds:.1f} s on {training.device}"),
             ("run", str(written.root)),
             *watch,

@@ -9,7 +9,7 @@ grew from (MLP on MNIST: Adam, 10 epochs, batches of 32, 20% to validate).
 from dataclasses import dataclass
 
 from artifacts.choices import RecipeName, TrainingPrecision
-from artifacts.training_records import Augmentation, Hyperparameters
+from artifacts.training_records import Augmentation, Hyperparameters, Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,10 +17,17 @@ class Expectation:
     """Test accuracy that a recipe reached: percent, mean and standard deviation over seeds."""
 
     dataset: str
+    model: str
     mean: float
     std: float | None  # of one seed there is none
     seeds: int
     measured_in: str  # a file of benchmarks/results, with command, commit and machine
+
+    def in_words(self) -> str:
+        """Return what to expect of the test split, for a line of text."""
+        spread = "" if self.std is None else f" +- {self.std:.2f}"
+        seeds = "one seed" if self.seeds == 1 else f"{self.seeds} seeds"
+        return f"{self.mean:.2f}{spread}% of the test split ({seeds}, {self.measured_in})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,11 +80,55 @@ _ASSIGNMENT = NamedRecipe(
         }
     ),
     val_split=0.2,
+    expected=(
+        Expectation(
+            dataset="mnist",
+            model="mlp",
+            mean=97.73,
+            std=0.109,
+            seeds=5,
+            measured_in="accuracy-mnist-mlp-assignment.json",
+        ),
+    ),
 )
 _BEST = {
     "logistic": NamedRecipe(settings=_PERCEPTRON, val_split=0.1),
-    "mlp": NamedRecipe(settings=_PERCEPTRON, val_split=0.1),
-    "lenet5": NamedRecipe(settings=_LENET, val_split=0.1),
+    "mlp": NamedRecipe(
+        settings=_PERCEPTRON,
+        val_split=0.1,
+        expected=(
+            Expectation(
+                dataset="mnist",
+                model="mlp",
+                mean=98.942,
+                std=0.07,
+                seeds=5,
+                measured_in="accuracy-mnist-mlp-best.json",
+            ),
+        ),
+    ),
+    "lenet5": NamedRecipe(
+        settings=_LENET,
+        val_split=0.1,
+        expected=(
+            Expectation(
+                dataset="mnist",
+                model="lenet5",
+                mean=99.544,
+                std=0.029,
+                seeds=5,
+                measured_in="accuracy-mnist-lenet5-best.json",
+            ),
+            Expectation(
+                dataset="svhn-gray",
+                model="lenet5",
+                mean=94.025,
+                std=0.344,
+                seeds=3,
+                measured_in="accuracy-svhn-gray-lenet5-best.json",
+            ),
+        ),
+    ),
     "resnet18": NamedRecipe(settings=_RESNET, val_split=0.1),
     "resnet34": NamedRecipe(settings=_RESNET, val_split=0.1),
     "resnet50": NamedRecipe(settings=_RESNET, val_split=0.1),
@@ -92,6 +143,20 @@ def named_recipe(recipe: RecipeName, model: str, dataset: str) -> NamedRecipe:
     if dataset == "digits" and model.startswith("resnet"):
         return NamedRecipe(settings=_RESNET_ON_DIGITS, val_split=0.1)
     return _BEST[model]
+
+
+def expectation_for(recipe: Recipe) -> Expectation | None:
+    """Return what a training should reach, if it is one that was measured."""
+    model, dataset = recipe.model.name, recipe.dataset.name
+    named = named_recipe(recipe.recipe, model, dataset)
+    anyhow = {"precision": "float32"}  # which one it was makes no difference that seeds do not
+    settings = (named.settings, recipe.hyperparameters)
+    if len({chosen.model_copy(update=anyhow).model_dump_json() for chosen in settings}) > 1:
+        return None
+    if recipe.subset < 1 or recipe.val_split != named.val_split:
+        return None
+    measured = (e for e in named.expected if (e.model, e.dataset) == (model, dataset))
+    return next(measured, None)
 
 
 def default_precision(model: str, device_type: str) -> TrainingPrecision:
