@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from artifacts.training_records import Epoch
 
+DRAW_EVERY_SECONDS = 0.05
 LINE_EVERY_SECONDS = 10.0  # of a long step, where there is no terminal to draw a bar on
 
 log = logging.getLogger("onnxproof")
@@ -39,17 +40,25 @@ class StepProgress:
         self._bar = bar
         self._tasks: dict[str, TaskID] = {}
         self._last_line = time.monotonic()
+        self._last_drawn = 0.0
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """Take note that `done` of `total` parts of step `what` are finished."""
         if self._bar is None:
             self._print_line_if_due(what, done, total)
-        elif what not in self._tasks:
-            self._tasks[what] = self._bar.add_task(what, total=total, completed=done)
-        elif done < self._bar.tasks[self._tasks[what]].completed:  # the step begins again
-            self._bar.reset(self._tasks[what], total=total, completed=done)
+        elif 1 < done < total and time.monotonic() - self._last_drawn < DRAW_EVERY_SECONDS:
+            pass  # drawing each of the 2,000 steps that a small network takes a second slows it
         else:
-            self._bar.update(self._tasks[what], total=total, completed=done)
+            self._last_drawn = time.monotonic()
+            self._draw(self._bar, what, done, total)
+
+    def _draw(self, bar: Progress, what: str, done: int, total: int) -> None:
+        if what not in self._tasks:
+            self._tasks[what] = bar.add_task(what, total=total, completed=done)
+        elif done < bar.tasks[self._tasks[what]].completed:  # the step begins again
+            bar.reset(self._tasks[what], total=total, completed=done)
+        else:
+            bar.update(self._tasks[what], total=total, completed=done)
 
     def _print_line_if_due(self, what: str, done: int, total: int) -> None:
         now = time.monotonic()
