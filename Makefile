@@ -12,7 +12,7 @@ test: lint types
 	$(BIN)/python -m pytest
 
 lint: install
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/ruff format --check .
 
 types: install

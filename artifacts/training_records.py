@@ -40,6 +40,11 @@ class Augmentation(Record):
     scale: float = Field(default=0, ge=0, lt=1)  # 0.1: from 1 / 1.1 to 1.1 times the size
     cutout: float = Field(default=0, ge=0, le=1)  # side of the square taken out, in image sides
 
+    @property
+    def changes(self) -> bool:
+        """Whether it changes anything."""
+        return self != Augmentation()
+
 
 class Hyperparameters(Record):
     """The numbers of a training, apart from the network and the data."""

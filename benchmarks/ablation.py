@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from benchmarks.measuring import RESULTS, measurement_head
 
 from artifacts.files import write_bytes
 from artifacts.training_records import Hyperparameters
+from benchmarks.measuring import RESULTS, measurement_head
 from models import MODEL_NAMES
 
 

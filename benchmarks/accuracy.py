@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from benchmarks.measuring import RESULTS, measurement_head
 
 from artifacts.choices import RECIPES
 from artifacts.files import write_bytes
 from artifacts.run_directory import RunDirectory
+from benchmarks.measuring import RESULTS, measurement_head
 from models import MODEL_NAMES
 
 ROOT = Path(__file__).parent.parent

@@ -1,8 +1,11 @@
 """An epoch of training by each way that training_speed compares, as functions that return seconds.
 
 All train the same network on the same images with Adam at 1e-3, as the `assignment` recipe does.
+Each is built as those who use it build it, and where there is a choice, the faster way is taken.
 """
 
+import contextlib
+import gzip
 import json
 import subprocess
 import tempfile
@@ -11,23 +14,28 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 
 from artifacts.training_records import Recipe
 from data import Dataset
+from data.torchvision_datasets import find_or_download
 from models import build
-from trainers.examples import Examples, examples_from_split
-from trainers.loop import result_of_epoch, train_epoch
+from trainers.examples import examples_from_split
+from trainers.loop import train_epoch
+from trainers.position import result_of_epoch
 from trainers.processes import Processes
 from trainers.progress import started_progress
 from trainers.splits import TrainingIndices
 
 Epoch = Callable[[], float]
+
+
+class MissingContenderError(Exception):
+    """What should be measured beside ours does not start; the message says why, in one line."""
 
 
 def ours(
@@ -36,17 +44,26 @@ def ours(
     indices: TrainingIndices,
     processes: Processes,
     *,
-    memory_bytes: int | None = None,
+    streamed: bool,
 ) -> Epoch:
-    """Return this project's epoch, as `train` runs it; from disk with memory_bytes=0."""
+    """Return this project's epoch: from memory, or from the memory map of the cache.
+
+    It is what `train` runs, without what that does after a step (two clocks and a comparison; too
+    little to be measured) and without a progress bar.
+
+    Raises:
+        click.ClickException: too little memory is free to hold the images in it.
+    """
     progress = started_progress(recipe, processes, compiled=False)
-    examples: Examples = examples_from_split(
+    examples = examples_from_split(
         dataset.train.images,
         dataset.train.labels,
         indices.train,
         processes.device,
-        memory_bytes=memory_bytes,
+        memory_bytes=0 if streamed else None,
     )
+    if examples.streamed != streamed:
+        raise click.ClickException("the images do not fit into half of the free memory")
 
     def epoch() -> float:
         start = time.perf_counter()
@@ -69,8 +86,9 @@ def ours(
 def bare_loop(recipe: Recipe, dataset: Dataset, indices: TrainingIndices) -> Epoch:
     """Return the loop that one writes by hand when nothing but speed counts.
 
-    Float images, normalized beforehand; a permutation, a batch by indexing, forward, backward, a
-    fused step. It counts neither loss nor accuracy.
+    Float images, normalized beforehand; a permutation, a batch by `index_select` (faster than
+    `images[index]`), forward, backward, a fused step. It counts neither loss nor accuracy, which
+    ours does.
     """
     network = _network(recipe)
     pixels = torch.from_numpy(dataset.train.images[indices.train]).float()
@@ -83,7 +101,8 @@ def bare_loop(recipe: Recipe, dataset: Dataset, indices: TrainingIndices) -> Epo
         start = time.perf_counter()
         network.train()
         for index in torch.split(torch.randperm(len(images)), batch_size):
-            loss = nn.functional.cross_entropy(network(images[index]), labels[index])
+            logits = network(images.index_select(0, index))
+            loss = nn.functional.cross_entropy(logits, labels.index_select(0, index))
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -92,33 +111,14 @@ def bare_loop(recipe: Recipe, dataset: Dataset, indices: TrainingIndices) -> Epo
     return epoch
 
 
-class PilImages(torch.utils.data.Dataset[tuple[torch.Tensor, int]]):
-    """Item by item what torchvision.datasets.MNIST does: a PIL image, then the transforms."""
+def data_loader(recipe: Recipe, data_dir: Path, indices: TrainingIndices, *, workers: int) -> Epoch:
+    """Return the loop of torch's tutorials: PIL images, transforms for each one, a DataLoader.
 
-    def __init__(self, images: NDArray[np.uint8], labels: NDArray[np.int64], transform: Any):
-        self._images_NHW, self._labels, self._transform = images, labels, transform
-
-    def __len__(self) -> int:
-        """Return the number of images."""
-        return len(self._labels)
-
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        """Return a transformed image and its label."""
-        image = Image.fromarray(self._images_NHW[index])
-        return self._transform(image), int(self._labels[index])
-
-
-def data_loader(
-    recipe: Recipe, dataset: Dataset, indices: TrainingIndices, *, workers: int
-) -> Epoch:
-    """Return the loop of torch's tutorials: PIL images, transforms for each one, a DataLoader."""
-    from torchvision import transforms
-
-    mean, std = (value[0] / 255 for value in (recipe.mean, recipe.std))
-    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize(mean, std)])
-    images = dataset.train.images[indices.train, 0]
+    Everything that the tutorials leave to torch is left to it: how items become a batch, the plain
+    Adam, that workers start anew each epoch. They add up the loss at each step too.
+    """
     loader: DataLoader[Any] = DataLoader(
-        PilImages(images, dataset.train.labels[indices.train], transform),
+        Subset(_torchvision_mnist(recipe, data_dir), indices.train.tolist()),
         batch_size=recipe.hyperparameters.batch_size,
         shuffle=True,
         num_workers=workers,
@@ -143,7 +143,17 @@ def data_loader(
 
 
 class KerasFit:
-    """An epoch of Keras' `fit`, in a process of another interpreter."""
+    """An epoch of Keras' `fit`, in a process of another interpreter that waits in between.
+
+    Args:
+        python: of an environment that has Keras.
+        recipe: names network and batch size.
+        dataset: its training images are given to Keras normalized, as float32.
+        indices: of those that are trained on.
+
+    Raises:
+        MissingContenderError: it does not start.
+    """
 
     def __init__(
         self, python: Path, recipe: Recipe, dataset: Dataset, indices: TrainingIndices
@@ -156,29 +166,71 @@ class KerasFit:
         script = Path(__file__).with_name("keras_fit.py")
         batch_size = str(recipe.hyperparameters.batch_size)
         files = [str(folder / "images.npy"), str(folder / "labels.npy")]
-        self._child = subprocess.Popen(
-            [str(python), str(script), recipe.model.name, *files, batch_size],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        self.last: dict[str, Any] = {}
+        self._errors = folder / "stderr"
+        try:
+            with self._errors.open("wb") as errors:
+                self._child = subprocess.Popen(
+                    [str(python), str(script), recipe.model.name, *files, batch_size],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    text=True,
+                )
+        except OSError as error:
+            self._folder.cleanup()
+            raise MissingContenderError(f"{python}: {error.strerror}") from error
+        try:
+            self.facts = self._answer()  # versions and threads
+        except MissingContenderError:
+            self.close()
+            raise
+        self.epochs: list[dict[str, float]] = []
 
     def __call__(self) -> float:
-        """Run an epoch and return its seconds."""
+        """Run an epoch and return its seconds.
+
+        Raises:
+            MissingContenderError: the process has ended.
+        """
         assert self._child.stdin is not None
-        assert self._child.stdout is not None
-        self._child.stdin.write("\n")
-        self._child.stdin.flush()
-        self.last = json.loads(self._child.stdout.readline())
-        return float(self.last["seconds"])
+        with contextlib.suppress(BrokenPipeError):  # then it has ended, which _answer tells
+            self._child.stdin.write("\n")
+            self._child.stdin.flush()
+        self.epochs.append(self._answer())
+        return self.epochs[-1]["seconds"]
 
     def close(self) -> None:
         """End the process."""
         self._child.kill()
-        self._child.wait()
+        self._child.communicate()
         self._folder.cleanup()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._child.stdout is not None
+        line = self._child.stdout.readline()
+        if not line:
+            last = (self._errors.read_text(errors="replace").strip() or "no message").splitlines()
+            code = self._child.wait()
+            raise MissingContenderError(f"keras_fit.py ended with {code}: {last[-1]}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+def _torchvision_mnist(recipe: Recipe, data_dir: Path) -> Any:
+    from torchvision import datasets, transforms
+
+    mean, std = (value[0] / 255 for value in (recipe.mean, recipe.std))
+    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize(mean, std)])
+    with tempfile.TemporaryDirectory() as folder:
+        # It wants the files unpacked in a folder of this name, and takes them into memory at once.
+        raw = Path(folder) / "MNIST" / "raw"
+        raw.mkdir(parents=True)
+        for path in find_or_download("mnist", data_dir):
+            content = path.read_bytes()
+            if path.suffix == ".gz":
+                content = gzip.decompress(content)
+            (raw / path.name.removesuffix(".gz")).write_bytes(content)
+        return datasets.MNIST(folder, train=True, download=False, transform=transform)
 
 
 def _network(recipe: Recipe) -> nn.Module:

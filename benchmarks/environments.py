@@ -27,15 +27,18 @@ def interpreter(name: str) -> Path:
     ]
     packages = extras.get(f"bench-{name}")
     if packages is None:
-        raise click.ClickException(f"pyproject.toml lists no extra bench-{name}")
+        known = [extra.removeprefix("bench-") for extra in extras if extra.startswith("bench-")]
+        raise click.ClickException(f"unknown environment {name!r}: wanted one of {known}")
     folder = ROOT / ".bench" / name
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     finished = folder / ".installed"
-    if not finished.is_file():
+    wanted = "\n".join(packages)
+    # An environment made for another list is made anew; an unfinished one has no such file.
+    if not finished.is_file() or finished.read_text() != wanted:
         click.echo(f"installing {', '.join(packages)} into {folder}", err=True)
         _run([sys.executable, "-m", "venv", "--clear", str(folder)])
         _run([str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check", *packages])
-        finished.touch()
+        finished.write_text(wanted)
     return python
 
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from benchmarks.measuring import RESULTS, measurement_head
 
 from artifacts.files import sha256_of_file, write_bytes
 from artifacts.run_directory import RunDirectory
+from benchmarks.measuring import RESULTS, measurement_head
 
 ROOT = Path(__file__).parent.parent
 Result = dict[str, Any]

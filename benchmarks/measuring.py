@@ -1,5 +1,6 @@
 """What all measurements share: alternating runs, ratios, and what says how they were made."""
 
+import os
 import shlex
 import statistics
 import subprocess
@@ -8,10 +9,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import click
+
 from artifacts.environment import current_environment
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
+BUSY_LOAD = 0.5  # half a CPU taken by others before the measurement starts
 
 
 def measurement_head() -> dict[str, Any]:
@@ -51,6 +55,19 @@ def alternating_seconds(
                 seconds[name].append(taken)
         tell(f"round {repetition} of {repetitions}")
     return seconds
+
+
+def load_of_machine() -> dict[str, Any]:
+    """Return how many processes wanted a CPU in the last minute; warn where that spoils a timing.
+
+    On busy cores a thread that waits for another one takes a hundred times as long.
+    """
+    if not hasattr(os, "getloadavg"):  # Windows
+        return {"load_average": None}
+    load = round(os.getloadavg()[0], 2)
+    if load > BUSY_LOAD:
+        click.echo(f"warning: the machine is busy (load {load}); measure on a quiet one", err=True)
+    return {"load_average": load}
 
 
 def ratio_summary(seconds: list[float], ours: list[float]) -> dict[str, Any]:

@@ -3,36 +3,57 @@
     python -m benchmarks.training_speed --data-dir DIR
 
 MLP at batch 32 and LeNet-5 at batch 128 on MNIST's 48,000 training images of the `assignment`
-recipe: ours from memory and from disk, a bare loop, the torch DataLoader way, Keras' `fit`.
+recipe: ours from memory and from disk, a bare loop, the torch DataLoader way, Keras' `fit`. An
+epoch of each warms up and is not counted. "From disk" reads the memory map of the cache; MNIST
+being small, its pages stay in the system's memory, so this is the price of the way, not of a disk.
 """
 
 import contextlib
 import json
+import statistics
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
 
 from artifacts.environment import usable_cpus
 from artifacts.files import write_bytes
-from benchmarks.contenders import Epoch, KerasFit, bare_loop, data_loader, ours
+from artifacts.training_records import Recipe
+from benchmarks.contenders import (
+    Epoch,
+    KerasFit,
+    MissingContenderError,
+    bare_loop,
+    data_loader,
+    ours,
+)
 from benchmarks.environments import interpreter
-from benchmarks.measuring import RESULTS, alternating_seconds, measurement_head, ratio_summary
+from benchmarks.measuring import (
+    RESULTS,
+    alternating_seconds,
+    load_of_machine,
+    measurement_head,
+    ratio_summary,
+)
 from data import Dataset, load_dataset
+from models import build
 from trainers.execution import multiply_adds, set_determinism, thread_count
 from trainers.plan import planned_training
 from trainers.processes import processes_of
+from trainers.splits import TrainingIndices
 
 WORKLOADS = {"mlp": 32, "lenet5": 128}  # batch sizes
-# Network, contender, whether its ratio to ours must be at least or at most the number.
+KERAS = "Keras fit"
+# Network, contender, how many times as long as ours it must take at least.
 TARGETS = (
-    ("mlp", "Keras fit", "at least", 5.0),
-    ("mlp", "DataLoader", "at least", 10.0),
-    ("mlp", "bare loop", "at least", 1 / 1.05),
-    ("lenet5", "DataLoader", "at least", 2.0),
+    ("mlp", KERAS, 5.0),
+    ("mlp", "DataLoader", 10.0),
+    ("mlp", "bare loop", 1 / 1.05),  # ours is slower by no more than 5%
+    ("lenet5", "DataLoader", 2.0),
 )
 
 
@@ -40,7 +61,7 @@ TARGETS = (
 @click.option("--data-dir", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--repetitions", type=click.IntRange(1), default=7, show_default=True)
 @click.option("--keras-python", type=click.Path(path_type=Path), help="[default: .bench/keras]")
-@click.option("--no-keras", is_flag=True)
+@click.option("--no-keras", is_flag=True, help="Leave Keras out, and say so.")
 @click.option("--threads", type=click.IntRange(1), help="[default: what `train` would take]")
 @click.option("--out", type=click.Path(path_type=Path), default=RESULTS / "training-speed.json")
 def command(
@@ -52,25 +73,41 @@ def command(
     out: Path,
 ) -> None:
     """Measure and write the table."""
-    head = measurement_head()
-    python = None if no_keras else (keras_python or interpreter("keras"))
-    dataset = load_dataset("mnist", data_dir=data_dir)
-    workloads = {
-        model: _measured(model, batch, dataset, repetitions, python, threads)
-        for model, batch in WORKLOADS.items()
-    }
+    head = measurement_head() | load_of_machine()
+    try:
+        python = "--no-keras" if no_keras else (keras_python or interpreter("keras"))
+    except click.ClickException as error:  # the others are worth measuring all the same
+        python = error.message
+    dataset = _mapped_mnist(data_dir)
+    try:
+        workloads = {
+            model: _measured(model, batch, dataset, data_dir, repetitions, python, threads)
+            for model, batch in WORKLOADS.items()
+        }
+    except MissingContenderError as error:  # in the middle of a measurement
+        raise click.ClickException(str(error)) from error
     targets = [_target(workloads, *target) for target in TARGETS]
     document = head | {"workloads": workloads, "targets": targets}
     write_bytes(out, (json.dumps(document, indent=2) + "\n").encode())
     _print(workloads, targets)
 
 
+def _mapped_mnist(data_dir: Path) -> Dataset:
+    """Return MNIST as memory maps; read from its source, as it is the first time, it is not one."""
+    for _ in range(2):
+        dataset = load_dataset("mnist", data_dir=data_dir)
+        if isinstance(dataset.train.images, np.memmap):
+            return dataset
+    raise click.ClickException("MNIST cannot be kept in the cache: is the disk full?")
+
+
 def _measured(
     model: str,
     batch_size: int,
     dataset: Dataset,
+    data_dir: Path,
     repetitions: int,
-    keras_python: Path | None,
+    keras_python: Path | str,  # a text says why there is none
     threads: int | None,
 ) -> dict[str, Any]:
     recipe, indices = planned_training(
@@ -88,22 +125,19 @@ def _measured(
     with contextlib.ExitStack() as stack:
         processes = stack.enter_context(processes_of("cpu"))
         set_determinism(True, processes.device)
-        bare = bare_loop(recipe, dataset, indices)
-        network = ours(recipe, dataset, indices, processes)
         threads = threads or _threads(model, recipe.dataset.image_shape, batch_size)
         torch.set_num_threads(threads)
         contenders: dict[str, Epoch] = {
-            "ours": network,
-            "ours, from disk": ours(recipe, dataset, indices, processes, memory_bytes=0),
-            "bare loop": bare,
-            "DataLoader": data_loader(recipe, dataset, indices, workers=0),
-            "DataLoader, 2 workers": data_loader(recipe, dataset, indices, workers=2),
+            "ours": ours(recipe, dataset, indices, processes, streamed=False),
+            "ours, from disk": ours(recipe, dataset, indices, processes, streamed=True),
+            "bare loop": bare_loop(recipe, dataset, indices),
+            "DataLoader": data_loader(recipe, data_dir, indices, workers=0),
+            "DataLoader, 2 workers": data_loader(recipe, data_dir, indices, workers=2),
         }
-        keras = None
-        if keras_python is not None:
-            keras = KerasFit(keras_python, recipe, dataset, indices)
+        keras, missing = _keras(keras_python, recipe, dataset, indices)
+        if keras is not None:
             stack.callback(keras.close)
-            contenders["Keras fit"] = keras
+            contenders[KERAS] = keras
         seconds = alternating_seconds(
             contenders, repetitions, lambda line: click.echo(f"{model}: {line}", err=True)
         )
@@ -111,28 +145,40 @@ def _measured(
         "batch_size": batch_size,
         "images": len(indices.train),
         "threads": threads,
-        "keras": None if keras is None else {k: v for k, v in keras.last.items() if k != "seconds"},
+        "keras": None if keras is None else keras.facts | {"epochs": keras.epochs[1:]},
+        "missing": missing,
         "contenders": {
-            name: ratio_summary(taken, seconds["ours"]) for name, taken in seconds.items()
+            name: {"images_per_second": round(len(indices.train) / statistics.median(taken))}
+            | ratio_summary(taken, seconds["ours"])
+            for name, taken in seconds.items()
         },
     }
 
 
-def _threads(model: str, image_shape: tuple[int, int, int], batch_size: int) -> int:
-    from models import build
+def _keras(
+    python: Path | str, recipe: Recipe, dataset: Dataset, indices: TrainingIndices
+) -> tuple[KerasFit | None, dict[str, str]]:
+    """Return Keras ready to run, or None and by its name why it is missing."""
+    if isinstance(python, str):
+        return None, {KERAS: python}
+    try:
+        return KerasFit(python, recipe, dataset, indices), {}
+    except MissingContenderError as error:
+        return None, {KERAS: str(error)}
 
+
+def _threads(model: str, image_shape: tuple[int, int, int], batch_size: int) -> int:
     channels, height, width = image_shape
     network = build(model, num_classes=10, in_channels=channels, image_size=(height, width))
     return thread_count(batch_size * multiply_adds(network, image_shape), usable_cpus())
 
 
-def _target(
-    workloads: dict[str, Any], model: str, contender: str, direction: str, wanted: float
-) -> dict[str, Any]:
+def _target(workloads: dict[str, Any], model: str, contender: str, wanted: float) -> dict[str, Any]:
     found = workloads[model]["contenders"].get(contender)
     ratio = found["ratio_to_ours"]["median"] if found else None
     return {
-        "target": f"{model}: {contender} takes {direction} {wanted:.3g} times ours",
+        "name": f"{model}: {contender} takes at least {wanted:.3g} times ours",
+        "wanted": round(wanted, 3),
         "measured": ratio if ratio is not None else "not measured",
         "met": None if ratio is None else ratio >= wanted,
     }
@@ -151,14 +197,16 @@ def _print(workloads: dict[str, Any], targets: list[dict[str, Any]]) -> None:
             table.add_row(
                 name,
                 f"{found['median_seconds']:.2f}",
-                f"{workload['images'] / found['median_seconds']:,.0f}",
+                f"{found['images_per_second']:,}",
                 f"{ratio['median']:.2f}",
                 f"{ratio['min']:.2f} to {ratio['max']:.2f}",
             )
         console.print(table)
+        for name, reason in workload["missing"].items():
+            console.print(f"missing from {model}: {name}: {reason}", markup=False)
     for target in targets:
         met = {True: "met", False: "MISSED", None: "not measured"}[target["met"]]
-        console.print(f"{met}: {target['target']} ({target['measured']})")
+        console.print(f"{met}: {target['name']} ({target['measured']})")
 
 
 if __name__ == "__main__":

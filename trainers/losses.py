@@ -15,7 +15,7 @@ def mean_loss(
     probabilities and the label's unit vector, summed over the classes (Brier 1950). Label smoothing
     moves that share of the target evenly to all classes (Szegedy et al. 2016), in both.
     """
-    if not len(labels_N):  # a process whose part of a short batch is empty still takes the step
+    if labels_N.shape[0] == 0:  # a process without a part of a short batch takes the step too
         return logits_NK.float().sum()
     if loss == "cross-entropy":
         return nn.functional.cross_entropy(logits_NK, labels_N, label_smoothing=label_smoothing)

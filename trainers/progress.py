@@ -14,8 +14,9 @@ from models import build
 from models.classifier import Classifier
 from trainers.batches import batch_sizes
 from trainers.checkpoints import ResumeState, StateDict, copied_weights
-from trainers.loop import PassResult, Position, Trainee, start_of_epoch
+from trainers.loop import Trainee
 from trainers.optimization import optimizer_for
+from trainers.position import PassResult, Position, start_of_epoch
 from trainers.processes import Processes
 
 # Compared part by part, or following from what is compared.

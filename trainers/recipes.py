@@ -129,7 +129,20 @@ _BEST = {
             ),
         ),
     ),
-    "resnet18": NamedRecipe(settings=_RESNET, val_split=0.1),
+    "resnet18": NamedRecipe(
+        settings=_RESNET,
+        val_split=0.1,
+        expected=(
+            Expectation(
+                dataset="svhn-gray",
+                model="resnet18",
+                mean=97.625,
+                std=None,
+                seeds=1,
+                measured_in="accuracy-svhn-gray-resnet18-best.json",
+            ),
+        ),
+    ),
     "resnet34": NamedRecipe(settings=_RESNET, val_split=0.1),
     "resnet50": NamedRecipe(settings=_RESNET, val_split=0.1),
     "resnet101": NamedRecipe(settings=_RESNET, val_split=0.1),

@@ -20,7 +20,8 @@ from trainers.batches import batches_in_chunk
 from trainers.checkpoints import load_resume_state, save_resume_state
 from trainers.examples import Examples, examples_from_split
 from trainers.execution import compiler_errors_told, multiply_adds, set_determinism, thread_count
-from trainers.loop import result_of_epoch, train_epoch, validate
+from trainers.loop import train_epoch, validate
+from trainers.position import result_of_epoch
 from trainers.processes import Processes
 from trainers.progress import Progress, resumed_progress, started_progress
 from trainers.publish import Execution, publish

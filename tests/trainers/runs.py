@@ -2,11 +2,13 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 from artifacts.files import sha256_of_file
@@ -14,6 +16,7 @@ from artifacts.run_directory import RunDirectory
 from commands.main import main
 from trainers.checkpoints import load_resume_state
 
+LONG = ("--batch-size", "8")  # 23 steps an epoch of the tiny dataset
 CLI = Path(__file__).parents[2] / "cli.py"
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
@@ -42,6 +45,20 @@ def started(
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def stop_at(
+    batch: int, epoch: int, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """Let the signal come after a batch of an epoch."""
+    seen = [0]
+
+    def on_batch(_self: object, done: int, total: int) -> None:
+        seen[0] += 1
+        if seen[0] == (epoch - 1) * total + batch:
+            signal.raise_signal(number)
+
+    monkeypatch.setattr("commands.console.TrainingProgress.on_batch", on_batch)
 
 
 def history(run: RunDirectory) -> list[dict[str, Any]]:

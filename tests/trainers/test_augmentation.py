@@ -20,7 +20,8 @@ def images(count: int = 5, height: int = 12, width: int = 9) -> torch.Tensor:
 
 def draws(*affine: float, cutout: tuple[float, float] = (0.5, 0.5)) -> Draws:
     return Draws(
-        affine_N23=torch.tensor(affine).view(1, 2, 3), cutout_N2=torch.tensor(cutout).view(1, 2)
+        affine_N23=torch.tensor(affine, dtype=torch.float32).view(1, 2, 3),
+        cutout_N2=torch.tensor([cutout], dtype=torch.float32),
     )
 
 
@@ -29,6 +30,13 @@ def test_images_stay_as_they_are_without_augmentation() -> None:
     given_images = images()
     changed = augmented(given_images, draw(nothing, 5, (12, 9), generator_for(0)), nothing)
     assert torch.equal(changed, given_images)
+
+
+def test_images_stay_as_they_are_when_nothing_was_drawn() -> None:
+    given_images = images(1)
+    unmoved = draws(1, 0, 0, 0, 1, 0)
+    moved = augmented(given_images, unmoved, Augmentation(shift=0.1, rotation=5, scale=0.1))
+    torch.testing.assert_close(moved, given_images, atol=1e-6, rtol=0)
 
 
 def test_change_is_that_of_torch_s_own_grid() -> None:
@@ -98,6 +106,19 @@ def test_draws_use_the_whole_range() -> None:
         assert affine[:, axis, 2].min() < -0.199
 
 
+def test_changes_are_drawn_independently_of_each_other() -> None:
+    drawn = draw(ALL, 4000, (10, 10), generator_for(0))
+    affine = drawn.affine_N23
+    changes = [
+        torch.atan2(affine[:, 1, 0], affine[:, 0, 0]),
+        torch.linalg.det(affine[:, :, :2]),
+        *affine[:, :, 2].T,
+        *drawn.cutout_N2.T,
+    ]
+    correlations = np.corrcoef(torch.stack(changes).numpy())
+    assert np.abs(correlations - np.eye(6)).max() < 0.06  # four standard deviations
+
+
 @pytest.mark.parametrize(
     ("center", "zeros"), [((0.5, 0.5), 16), ((0.0, 0.0), 4), ((1.0, 0.5), 8), ((0.51, 0.49), 16)]
 )
@@ -111,11 +132,45 @@ def test_cutout_takes_a_square_out(center: tuple[float, float], zeros: int) -> N
     assert (cut[cut != 0] == 1).all()
 
 
+@given(
+    share=st.floats(0.01, 1), row=st.floats(0, 1), column=st.floats(0, 1), height=st.integers(2, 20)
+)
+def test_cutout_is_within_half_its_side_of_its_center(
+    share: float, row: float, column: float, height: int
+) -> None:
+    width = 11
+    cut = augmented(
+        torch.ones(1, 1, height, width),
+        draws(1, 0, 0, 0, 1, 0, cutout=(row, column)),
+        Augmentation(cutout=share),
+    )
+    half = share * min(height, width) / 2
+    y, x = np.mgrid[:height, :width] + 0.5
+    distance = np.maximum(np.abs(y - row * height), np.abs(x - column * width))
+    is_out = cut[0, 0].numpy() == 0
+    assert is_out[distance < half - 1e-4].all()
+    assert not is_out[distance > half + 1e-4].any()
+
+
+def test_centers_of_cutouts_are_spread_over_the_image() -> None:
+    centers = draw(ALL, 4000, (10, 10), generator_for(0)).cutout_N2
+    assert 0 <= centers.min() < 0.01
+    assert 0.99 < centers.max() < 1
+    torch.testing.assert_close(centers.mean(dim=0), torch.full((2,), 0.5), atol=0.02, rtol=0)
+
+
+def test_no_images_are_augmented_to_none() -> None:
+    # A process may have no part in the last batch.
+    nothing = draw(ALL, 4, (8, 8), generator_for(0)).of(torch.zeros(0, dtype=torch.int64))
+    assert augmented(torch.zeros(0, 1, 8, 8), nothing, ALL).shape == (0, 1, 8, 8)
+
+
 def test_draws_follow_the_seed_and_parts_of_them_are_parts() -> None:
     one, again = (draw(ALL, 9, (8, 8), generator_for(1, 2, 3)) for _ in range(2))
     other = draw(ALL, 9, (8, 8), generator_for(1, 2, 4))
-    assert torch.equal(one.affine_N23, again.affine_N23)
-    assert not torch.equal(one.affine_N23, other.affine_N23)
+    for name in ("affine_N23", "cutout_N2"):
+        assert torch.equal(getattr(one, name), getattr(again, name))
+        assert not torch.equal(getattr(one, name), getattr(other, name))
     rows = torch.tensor([7, 0, 3])
     given_images = images(9, 8, 8)
     part = augmented(given_images[rows], one.of(rows), ALL)

@@ -8,6 +8,7 @@ from trainers.batches import (
     batch_sizes,
     batches_in_chunk,
     epoch_chunks,
+    generator_for,
     own_positions,
     part_of,
 )
@@ -68,3 +69,11 @@ def test_order_differs_from_epoch_to_epoch_and_not_from_run_to_run() -> None:
     assert torch.equal(orders[0], orders[1])
     assert not torch.equal(orders[0], orders[2])
     assert not torch.equal(orders[0], orders[3])
+
+
+def test_random_numbers_follow_each_of_the_numbers_and_their_order() -> None:
+    numbers = [(1, 2, 3), (1, 2, 4), (1, 3, 2), (2, 1, 3), (0, 1, 2)]
+    streams = {tuple(torch.rand(3, generator=generator_for(*each)).tolist()) for each in numbers}
+    assert len(streams) == len(numbers)
+    again = torch.rand(3, generator=generator_for(1, 2, 3))
+    assert tuple(again.tolist()) in streams

@@ -1,4 +1,6 @@
+import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -6,8 +8,17 @@ import pytest
 import torch
 
 from artifacts.environment import available_memory_bytes
+from artifacts.json_records import read_record
+from artifacts.run_directory import RunDirectory
+from artifacts.training_records import Training
 from tests.trainers.runs import differences, train
-from trainers.examples import Examples, ExamplesInMemory, ExamplesOnDisk, examples_from_split
+from trainers.examples import (
+    CHUNKS_AHEAD,
+    Examples,
+    ExamplesInMemory,
+    ExamplesOnDisk,
+    examples_from_split,
+)
 
 CPU = torch.device("cpu")
 INDICES = np.arange(3, 60, 2)
@@ -60,13 +71,42 @@ def test_leaving_early_ends_the_reader(tmp_path: Path) -> None:
     assert readers() == []
 
 
+def test_reader_is_two_parts_ahead(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def parts() -> Iterator[torch.Tensor]:
+        for number in range(6):
+            asked.append(number)
+            yield torch.tensor([number])
+
+    batches = examples(tmp_path, 0).batches(parts())
+    for position in range(6):
+        assert next(batches).labels_N.item() == INDICES[position]
+        assert len(asked) == min(6, position + 1 + CHUNKS_AHEAD)
+
+
+def test_stopped_training_leaves_no_reader(
+    tiny_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers_seen = []
+
+    def on_batch(_self: object, done: int, _total: int) -> None:
+        readers_seen.append(len(readers()))
+        if done == 3:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("commands.console.TrainingProgress.on_batch", on_batch)
+    monkeypatch.setattr("trainers.batches.CHUNK_EXAMPLES", 16)
+    options = ("--image-memory", "0", "--batch-size", "8")
+    assert train(tiny_npz, tmp_path / "run", *options) == 143
+    assert readers_seen == [1, 1, 1]
+    assert readers() == []
+
+
 def test_training_from_disk_gives_the_bits_of_one_in_memory(
     tiny_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from artifacts.json_records import read_record
-    from artifacts.run_directory import RunDirectory
-    from artifacts.training_records import Training
-
     monkeypatch.chdir(tmp_path)
     memory, disk = RunDirectory(tmp_path / "memory"), RunDirectory(tmp_path / "disk")
     assert train(tiny_npz, memory.root) == 0

@@ -1,4 +1,5 @@
 import builtins
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from artifacts.run_directory import RunDirectory
-from tests.trainers.runs import history, train
+from tests.trainers.runs import LONG, history, stop_at, train
 
 
 def scalars(run: RunDirectory) -> dict[str, list[tuple[int, float]]]:
@@ -33,6 +34,20 @@ def test_event_files_hold_the_history_and_a_new_training_replaces_the_old(
             wanted = [(epoch["epoch"], epoch[key]) for epoch in history(run)]
             assert np.array(written[tag]) == pytest.approx(np.array(wanted))
     assert f"tensorboard --logdir {run.tensorboard}" in capsys.readouterr().out
+
+
+def test_event_files_hold_each_epoch_once_after_a_stop(
+    tiny_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = RunDirectory(tmp_path / "run")
+    with monkeypatch.context() as patch:
+        stop_at(5, 2, patch, signal.SIGTERM)
+        assert train(tiny_npz, run.root, *LONG, "--tensorboard", epochs=3) == 143
+    assert train(tiny_npz, run.root, *LONG, "--tensorboard", "--resume", epochs=3) == 0
+    for tag, key in (("loss/train", "train_loss"), ("learning_rate", "learning_rate")):
+        wanted = [(epoch["epoch"], epoch[key]) for epoch in history(run)]
+        assert np.array(scalars(run)[tag]) == pytest.approx(np.array(wanted))
 
 
 def test_missing_tensorboard_is_told_before_the_training(

@@ -10,17 +10,11 @@ from artifacts.training_records import Augmentation, Hyperparameters
 from errors import UnfinishedError
 from models import build
 from models.classifier import Classifier
-from trainers.batches import batch_sizes, epoch_chunks
+from trainers.batches import batch_sizes
 from trainers.examples import Examples, examples_from_split
-from trainers.loop import (
-    PassResult,
-    Trainee,
-    result_of_epoch,
-    start_of_epoch,
-    train_epoch,
-    validate,
-)
+from trainers.loop import Trainee, train_epoch, validate
 from trainers.optimization import optimizer_for
+from trainers.position import PassResult, result_of_epoch, start_of_epoch
 from trainers.processes import Processes
 from trainers.recipes import named_recipe
 
@@ -46,6 +40,19 @@ def classifier() -> Classifier:
     return Classifier(nn.Sequential(nn.Flatten(), nn.Linear(16, 3)), mean=[100.0], std=[70.0])
 
 
+def trainee_of(
+    network: Classifier,
+    chosen: Hyperparameters,
+    forward: Callable[[Tensor], Tensor] | None = None,
+) -> Trainee:
+    return Trainee(
+        classifier=network,
+        forward=forward or network.network,
+        optimizer=optimizer_for(network, chosen),
+        average=None,
+    )
+
+
 def one_epoch(
     network: Classifier,
     chosen: Hyperparameters,
@@ -53,18 +60,13 @@ def one_epoch(
     forward: Callable[[Tensor], Tensor] | None = None,
     data: Examples | None = None,
     after_batch: Callable[[], None] = lambda: None,
+    epoch: int = 1,
 ) -> PassResult:
     data = data or examples()
-    trainee = Trainee(
-        classifier=network,
-        forward=forward or network.network,
-        optimizer=optimizer_for(network, chosen),
-        average=None,
-    )
     steps = len(batch_sizes(len(data), chosen.batch_size))
-    position = start_of_epoch(7, 1, steps, CPU)
+    position = start_of_epoch(7, epoch, steps, CPU)
     train_epoch(
-        trainee,
+        trainee_of(network, chosen, forward),
         data,
         position,
         settings=chosen,
@@ -75,27 +77,69 @@ def one_epoch(
     return result_of_epoch(position, len(data), ALONE)
 
 
-def test_epoch_takes_the_steps_of_a_loop_written_by_hand() -> None:
-    ours = classifier()
-    by_hand = copy.deepcopy(ours)
-    chosen = settings(optimizer="sgd", lr=0.1, momentum=0.0, schedule="constant", weight_decay=0.02)
-    result = one_epoch(ours, chosen)
+@pytest.mark.parametrize("model", ["mlp", "lenet5"])
+def test_process_with_no_part_of_a_batch_takes_the_step_and_adds_nothing(model: str) -> None:
+    # Batch normalization has its own test, in two processes.
+    chosen = settings(optimizer="sgd", momentum=0.0, weight_decay=0.0, batch_size=1)
+    network = build(model, num_classes=3, in_channels=1, image_size=(16, 16))
+    before = copy.deepcopy(network.state_dict())
+    blank = np.zeros((3, 1, 16, 16), dtype=np.uint8)
+    data = examples_from_split(blank, np.arange(3), np.arange(3), CPU)
+    first = Processes(rank=0, count=2, local_rank=0, local_count=2, device=CPU)
+    steps: list[int] = []
+    trainee = trainee_of(network, chosen)
+    position = start_of_epoch(7, 1, 3, CPU)
+    train_epoch(
+        trainee,
+        data,
+        position,
+        settings=chosen,
+        seed=7,
+        processes=first,
+        after_batch=lambda: steps.append(position.batches),
+    )
+    assert steps == [1, 2, 3]
+    assert (position.loss_sums.tolist(), int(position.correct)) == ([0.0, 0.0, 0.0], 0)
+    assert all(torch.equal(before[name], now) for name, now in network.state_dict().items())
 
-    pixels, labels = torch.from_numpy(images(21)).float(), torch.arange(21) % 3
-    order = torch.cat([chunk.rows for chunk in epoch_chunks(21, 8, seed=7, epoch=1)])
-    loss_sum = 0.0
-    for start in (0, 8, 16):
-        index = order[start : start + 8]
-        logits = by_hand.network((pixels[index] - 100) / 70)
-        loss = nn.functional.cross_entropy(logits, labels[index], label_smoothing=0.1)
-        loss_sum += loss.item() * len(index)
-        gradients = torch.autograd.grad(loss, list(by_hand.parameters()))
-        with torch.no_grad():
-            for parameter, gradient in zip(by_hand.parameters(), gradients, strict=True):
-                parameter.sub_(0.1 * (gradient + 0.02 * parameter))
-    for found, wanted in zip(ours.parameters(), by_hand.parameters(), strict=True):
-        torch.testing.assert_close(found, wanted, rtol=0, atol=1e-6)
-    assert result.loss_sum == pytest.approx(loss_sum, rel=1e-6)
+
+@pytest.mark.parametrize("stop", [1, 2, 3, 4, 5])
+def test_epoch_left_after_any_batch_goes_on_with_the_same_bits(
+    stop: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainers.batches.CHUNK_EXAMPLES", 12)
+    chosen = settings(batch_size=4, augmentation=Augmentation(shift=0.2, cutout=0.3))
+
+    def parts(stop: int | None) -> tuple[dict[str, Tensor], PassResult]:
+        network = classifier()
+        trainee = trainee_of(network, chosen)
+        position = start_of_epoch(7, 1, 5, CPU)
+
+        def after_batch() -> None:
+            if position.batches == stop:
+                raise InterruptedError
+
+        def go_on(after_batch: Callable[[], None]) -> None:
+            train_epoch(
+                trainee,
+                examples(),
+                position,
+                settings=chosen,
+                seed=7,
+                processes=ALONE,
+                after_batch=after_batch,
+            )
+
+        if stop is not None:
+            with pytest.raises(InterruptedError):
+                go_on(after_batch)
+            position.settle()
+        go_on(lambda: None)
+        return network.state_dict(), result_of_epoch(position, 21, ALONE)
+
+    (whole, result), (resumed, other) = parts(None), parts(stop)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert result == other
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])

@@ -31,15 +31,29 @@ def test_loss_is_that_of_its_formula(loss: Loss, smoothing: float) -> None:
     )
 
 
-def test_gradient_of_mse_is_that_of_its_formula() -> None:
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_gradient_is_that_of_its_formula(loss: Loss, smoothing: float) -> None:
     logits = torch.from_numpy(LOGITS.copy()).requires_grad_()
-    mean_loss("mse", logits, torch.from_numpy(LABELS)).backward()  # type: ignore[no-untyped-call]
+    mean = mean_loss(loss, logits, torch.from_numpy(LABELS), label_smoothing=smoothing)
+    mean.backward()  # type: ignore[no-untyped-call]
     exponentials = np.exp(LOGITS.astype(np.float64))
     p = exponentials / exponentials.sum(axis=1, keepdims=True)
-    outer = 2 * (p - np.eye(4)[LABELS])
-    by_hand = p * (outer - (outer * p).sum(axis=1, keepdims=True)) / 11
+    distance = p - (np.eye(4)[LABELS] * (1 - smoothing) + smoothing / 4)
+    by_hand = distance
+    if loss == "mse":
+        by_hand = 2 * p * (distance - (distance * p).sum(axis=1, keepdims=True))
     assert logits.grad is not None
-    np.testing.assert_allclose(logits.grad.numpy(), by_hand, atol=1e-7)
+    np.testing.assert_allclose(logits.grad.numpy(), by_hand / 11, atol=1e-7)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_loss_stays_float32_where_the_network_computes_in_bfloat16(loss: Loss) -> None:
+    logits, labels = torch.from_numpy(LOGITS).bfloat16(), torch.from_numpy(LABELS)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = mean_loss(loss, logits, labels)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, mean_loss(loss, logits.float(), labels))
 
 
 @pytest.mark.parametrize("loss", LOSSES)

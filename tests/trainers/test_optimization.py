@@ -26,6 +26,25 @@ def test_one_cycle_rises_to_the_peak_and_falls_to_nearly_nothing(steps: int) -> 
     assert factors[-1] < 0.01 or steps < 40
 
 
+@pytest.mark.parametrize("steps", [8, 20, 100])
+def test_one_cycle_is_torch_s_own(steps: int) -> None:
+    stepper = torch.optim.SGD([nn.Parameter(torch.zeros(()))], lr=1.0)
+    # Its first and its last rate are the ends of the curve, which no step of ours is taken with.
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        stepper,
+        max_lr=1.0,
+        total_steps=steps + 2,
+        pct_start=(steps / 4 + 1) / (steps + 2),
+        div_factor=25,
+        final_div_factor=1e12,
+        cycle_momentum=False,
+    )
+    for step in range(steps):
+        stepper.step()
+        schedule.step()
+        assert one_cycle_factor(step, steps) == pytest.approx(schedule.get_last_lr()[0], abs=1e-9)
+
+
 def test_learning_rate_follows_the_schedule() -> None:
     assert learning_rate(settings(schedule="constant", lr=0.3), 17, 40) == 0.3
     cycle = settings(schedule="one-cycle", lr=0.3)

@@ -13,11 +13,11 @@ from artifacts.run_directory import RunDirectory
 from artifacts.training_records import Augmentation, Recipe, Training
 from models.classifier import Classifier
 from tests.trainers.runs import history, train
-from tests.trainers.test_loop import ALONE, CPU, examples, settings
+from tests.trainers.test_loop import ALONE, CPU, examples, settings, trainee_of
 from trainers.batches import batch_sizes
 from trainers.checkpoints import load_resume_state
-from trainers.loop import Trainee, start_of_epoch, train_epoch
-from trainers.optimization import optimizer_for
+from trainers.loop import Trainee, train_epoch
+from trainers.position import start_of_epoch
 
 
 @pytest.fixture
@@ -102,12 +102,7 @@ def test_dropout_draws_the_same_after_a_stop_within_an_epoch() -> None:
         network = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(16, 3))
         classifier = Classifier(network, mean=[100.0], std=[70.0])
         chosen = settings(batch_size=4)
-        trainee = Trainee(
-            classifier=classifier,
-            forward=classifier.network,
-            optimizer=optimizer_for(classifier, chosen),
-            average=None,
-        )
+        trainee = trainee_of(classifier, chosen)
         position = start_of_epoch(7, 1, len(batch_sizes(21, 4)), CPU)
 
         def after_batch() -> None:

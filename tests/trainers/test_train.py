@@ -30,12 +30,6 @@ def train_until(
             train(npz, run, model=model)
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def test_old_training_stays_whole_when_the_new_one_cannot_be_written(
     finished_run: Path, tiny_npz: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
