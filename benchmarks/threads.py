@@ -1,17 +1,23 @@
 """A step of training by the number of threads: the evidence for `trainers.execution.thread_count`.
 
     python -m benchmarks.threads
+    python -m benchmarks.threads --busy 1
 
 Random pixels do: a step takes as long whatever is on the images. The rule asks for so many forward
 multiply-adds a thread; what speaks for its constant is how few of them a thread still had where one
-count of threads beat the count before it, and how many it had where none did.
+count of threads beat the count before it, and how many it had where none did. `--busy` lets other
+processes compute meanwhile, as they may on a machine that is shared: a thread that shares its CPU
+makes all the others wait.
 """
 
+import contextlib
 import itertools
 import json
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,19 +44,23 @@ GAIN = 0.97  # of the time with fewer threads; what is closer to 1 may be chance
 
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path), default=RESULTS / "threads.json")
-def command(out: Path) -> None:
+@click.option("--busy", type=click.IntRange(0), default=0, help="Processes that compute beside it.")
+@click.option("--out", type=click.Path(path_type=Path), help="[default: threads[-busy].json]")
+def command(busy: int, out: Path | None) -> None:
     """Measure steps with 1, 2, 4, ... threads and write their ratios."""
     head = measurement_head() | load_of_machine()
     cpus = usable_cpus()
     counts = sorted({2**power for power in range(cpus.bit_length())} | {cpus})
-    rows = [
-        _row(model, side, batch_size, counts)
-        for model, side, batch_sizes in CASES
-        for batch_size in batch_sizes
-    ]
+    with _busy_processes(busy):
+        rows = [
+            _row(model, side, batch_size, counts)
+            for model, side, batch_sizes in CASES
+            for batch_size in batch_sizes
+        ]
     found = evidence(rows)
+    out = out or RESULTS / ("threads-busy.json" if busy else "threads.json")
     document = head | {
+        "busy_processes": busy,
         "multiply_adds_per_thread": MULTIPLY_ADDS_PER_THREAD,
         "evidence": found,
         "rows": rows,
@@ -68,6 +78,17 @@ def command(out: Path) -> None:
     for name, comparison in found.items():
         click.echo(f"{name.replace('_', ' ')}: {_in_words(comparison)}")
     click.echo(f"the rule asks for {MULTIPLY_ADDS_PER_THREAD / 1e6:.1f} M multiply-adds a thread")
+
+
+@contextlib.contextmanager
+def _busy_processes(count: int) -> Iterator[None]:
+    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 def evidence(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any] | None]:

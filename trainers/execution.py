@@ -9,9 +9,8 @@ from torch import Tensor, nn
 
 from errors import UnusableError, UsageError
 
-# Forward multiply-adds of a step that a thread must have to be worth its start and its wait;
-# from benchmarks/results/threads.json.
-MULTIPLY_ADDS_PER_THREAD = 8_000_000
+# Forward multiply-adds of a step that a thread must have to be worth its start and its wait.
+MULTIPLY_ADDS_PER_THREAD = 3_000_000
 CUBLAS_SETTING = "CUBLAS_WORKSPACE_CONFIG"
 
 
