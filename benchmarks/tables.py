@@ -1,0 +1,182 @@
+"""The committed measurements as one page of tables, so that no figure is copied by hand.
+
+    python -m benchmarks.tables
+
+Writes `benchmarks/RESULTS.md` from `benchmarks/results/*.json`; a test tells when it is behind.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from artifacts.files import write_bytes
+from benchmarks.measuring import RESULTS
+
+PAGE = Path(__file__).parent / "RESULTS.md"
+Measured = dict[str, Any]
+
+INTRODUCTION = """\
+# What was measured
+
+Written by `python -m benchmarks.tables` from the files in `benchmarks/results/`, which hold every
+single value. Times on other machines differ; the ratios are what to compare.
+"""
+ACCURACY = """\
+## Accuracy of the recipes
+
+Each seed was trained, exported and evaluated by the project's own commands. The test split is read
+once a seed, through ONNX Runtime's CPU provider. "Difference" is the largest between a logit of
+PyTorch's and of ONNX Runtime's over the whole test split; "flips" counts the examples whose class
+differs. `svhn-gray` is made of real SVHN digits in grey and is not the official SVHN.
+"""
+ABLATION = """\
+## What each part of the best recipe is worth
+
+The recipe as it is, without each of its parts, and with parts that it does without. Validation
+accuracy in percent, mean and standard deviation over the seeds; the test split is not touched.
+"""
+SPEED = """\
+## Speed of training
+
+Seconds of an epoch on MNIST's 48,000 training images, medians of alternating runs, and how many
+times as long as ours each took (median, least and most of the runs' ratios). Keras' epoch is
+counted without what `fit` does before it. "Arithmetic alone" is the matrix products and the updates
+with neither data nor loss nor automatic differentiation: torch cannot be faster on that machine.
+"""
+THREADS = """\
+## Threads
+
+Milliseconds of a training step by the number of threads; the rule is what `train` takes. Alone on
+the machine, more threads gain little where they have little to do each; beside busy processes they
+lose far more, since all of them wait for the one that has to share its CPU.
+"""
+
+
+def page(folder: Path = RESULTS) -> str:
+    """Return the page in Markdown."""
+    parts = [
+        INTRODUCTION,
+        ACCURACY,
+        _accuracy(_read(folder, "accuracy-*.json")),
+        ABLATION,
+        *(_ablation(measured) for measured in _read(folder, "ablation-*.json")),
+        SPEED,
+        *(_speed(measured) for measured in _read(folder, "training-speed.json")),
+        THREADS,
+        _threads(_read(folder, "threads*.json")),
+    ]
+    return "\n".join(parts)
+
+
+def _accuracy(files: Sequence[Measured]) -> str:
+    header = (
+        *("dataset, network, recipe", "test accuracy, %", "least", "seeds"),
+        *("verdicts", "difference", "flips"),
+    )
+    rows = [
+        (
+            measured["name"],
+            _mean(measured["test_percent_mean"], measured["test_percent_std"]),
+            f"{measured['test_percent_min']:.2f}",
+            measured["seeds"],
+            ", ".join(sorted({run["verdict"] for run in measured["runs"]})),
+            f"{max(run['onnx_max_abs'] for run in measured['runs']):.1e}",
+            sum(run["onnx_flips"] for run in measured["runs"]),
+        )
+        for measured in files
+    ]
+    return _table(header, rows) + "\n" + "".join(_source(measured) for measured in files)
+
+
+def _ablation(measured: Measured) -> str:
+    settings = measured["settings"]
+    title = f"### {measured['name']}, {settings['epochs']} epochs\n\n"
+    rows = [
+        (row["variant"], _mean(row["mean"], row["std"]), f"{row['difference']:+.2f}")
+        for row in measured["rows"]
+    ]
+    return title + _table(("recipe", "accuracy, %", "difference"), rows) + "\n" + _source(measured)
+
+
+def _speed(measured: Measured) -> str:
+    text = ""
+    for model, workload in measured["workloads"].items():
+        threads = "one thread" if workload["threads"] == 1 else f"{workload['threads']} threads"
+        text += f"### {model}, batches of {workload['batch_size']}, {threads}\n\n"
+        rows = []
+        for name, found in workload["contenders"].items():
+            ratio = found["ratio_to_ours"]
+            spread = f"{ratio['min']:.2f} to {ratio['max']:.2f}"
+            seconds = f"{found['median_seconds']:.2f}"
+            rows.append((name, seconds, f"{ratio['median']:.2f}", spread))
+        text += _table(("an epoch by", "seconds", "times ours", "least to most"), rows) + "\n"
+        text += "".join(f"Missing: {name}: {why}.\n\n" for name, why in workload["missing"].items())
+    words = {True: "reached", False: "**not reached**", None: "not measured"}
+    targets = [
+        (target["name"], target["measured"], words[target["met"]]) for target in measured["targets"]
+    ]
+    return text + _table(("target", "measured", ""), targets) + "\n" + _source(measured)
+
+
+def _threads(files: Sequence[Measured]) -> str:
+    counts = list(files[0]["rows"][0]["threads"])
+    states = [
+        f"beside {busy} busy" if (busy := measured["busy_processes"]) else "alone"
+        for measured in files
+    ]
+    columns = [f"{count} {state}" for state in states for count in counts]
+    header = ("network, batch", "multiply-adds", "rule", *columns)
+    rows = []
+    for same_case in zip(*(measured["rows"] for measured in files), strict=True):
+        case = same_case[0]
+        head = (
+            f"{case['model']}, {case['batch_size']}",
+            f"{case['multiply_adds'] / 1e6:.1f} M",
+            case["rule"],
+        )
+        times = (
+            f"{row['threads'][count]['median_ms']:.2f}" for row in same_case for count in counts
+        )
+        rows.append((*head, *times))
+    return _table(header, rows) + "\n" + "".join(_source(measured) for measured in files)
+
+
+def _mean(mean: float, std: float | None) -> str:
+    return f"{mean:.2f}" if std is None else f"{mean:.2f} ± {std:.2f}"
+
+
+def _source(measured: Measured) -> str:
+    environment = measured["environment"]
+    return (
+        f"- `{measured['command']}`: commit {measured['commit'][:7]}, torch"
+        f" {environment['versions']['torch']}, CPU {environment['cpu']},"
+        f" {environment['cpus']} usable, {environment['date'][:10]}\n"
+    )
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join("| " + " | ".join(str(cell) for cell in line) + " |\n" for line in lines)
+
+
+def _read(folder: Path, pattern: str) -> list[Measured]:
+    files = sorted(folder.glob(pattern), key=lambda path: path.stem)
+    return [{"name": _name(path)} | json.loads(path.read_text(encoding="utf-8")) for path in files]
+
+
+def _name(path: Path) -> str:
+    return path.stem.split("-", 1)[-1]
+
+
+@click.command()
+def command() -> None:
+    """Write the page."""
+    write_bytes(PAGE, page().encode())
+    click.echo(PAGE)
+
+
+if __name__ == "__main__":
+    command()
