@@ -136,7 +136,11 @@ def command(
         for seed in range(seeds)
     ]
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        percents = list(pool.map(validation_accuracy, trials))
+        percents = []
+        for trial, percent in zip(trials, pool.map(validation_accuracy, trials), strict=True):
+            percents.append(percent)
+            done = f"{len(percents)} of {len(trials)}"
+            click.echo(f"{done}: {trial.variant}, seed {trial.seed}: {percent:.2f}%", err=True)
     rows = _rows(trials, percents)
     document = head | {"model": model, "settings": (best.model_dump() | shorter), "rows": rows}
     name = f"ablation-{Path(dataset).stem.replace('_', '-')}-{model}"
