@@ -38,7 +38,9 @@ class Classifier(nn.Module):
 
     def normalized(self, images: Tensor) -> Tensor:
         """Return the images_NCHW that the network itself takes, of uint8 images_NCHW."""
-        return (images.to(self.mean.dtype) - self.mean) / self.std
+        # One new tensor, not three: for a chunk of training images the system's page faults, one
+        # for each new page, would otherwise take a twentieth of an MLP's epoch.
+        return (images - self.mean).div_(self.std)
 
 
 def parameter_count(module: nn.Module) -> int:

@@ -59,7 +59,7 @@ class Position:
         if not self._unsettled:
             return
         means, logits, labels = zip(*self._unsettled, strict=True)
-        sizes = torch.tensor([len(part) for part in labels], device=self.loss_sums.device)
+        sizes = torch.tensor([part.shape[0] for part in labels], device=self.loss_sums.device)
         steps = slice(self.batches - len(means), self.batches)
         self.loss_sums[steps] = torch.stack(means).float() * sizes
         self.correct += correct_count(torch.cat(logits), torch.cat(labels))
