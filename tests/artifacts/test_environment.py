@@ -101,9 +101,10 @@ def test_cpu_quota_is_that_of_the_control_group(
 def test_usable_cpus_are_no_more_than_the_quota(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "cpu.max"
-    path.write_text("100000 100000")
-    monkeypatch.setattr(environment, "CGROUP", path)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: {0, 1, 2, 3}, raising=False)
+    monkeypatch.setattr(environment, "CGROUP", tmp_path)
+    assert usable_cpus() == 4
+    (tmp_path / "cpu.max").write_text("100000 100000")
     assert usable_cpus() == 1
 
 
