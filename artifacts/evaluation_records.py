@@ -50,7 +50,7 @@ class ClassAccuracy(Record):
 
 
 class AccuracyRecord(Record):
-    """Top-1 accuracy as counts, with the 95% Wilson interval."""
+    """Top-1 accuracy as counts, with the 95% Wilson interval, and how far confidence is from it."""
 
     top1: float
     correct: int
@@ -58,6 +58,7 @@ class AccuracyRecord(Record):
     ci95: tuple[float, float]
     per_class: tuple[ClassAccuracy, ...]
     confusion: tuple[tuple[int, ...], ...]  # [label][predicted]
+    expected_calibration_error: float | None  # of 15 bins; None where logits are not finite
 
 
 class Flip(Record):

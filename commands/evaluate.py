@@ -38,6 +38,22 @@ from errors import UsageError
 @click.option(
     "--max-p50-ms", type=FiniteRange(min=0), help="Fail above this median at any batch size."
 )
+@click.option("--max-p99-ms", type=FiniteRange(min=0), help="The same for the 99th percentile.")
+@click.option(
+    "--min-speedup", type=FiniteRange(min=0), help="Fail below so many times PyTorch's speed."
+)
+@click.option(
+    "--min-seconds",
+    type=FiniteRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="Time each batch size at least so long.",
+)
+@click.option(
+    "--min-samples",
+    type=click.IntRange(min=1),
+    help="And so many calls of it.  [default: 64; 662 with --max-p99-ms]",
+)
 @output_options
 def command(
     run: Path | None,
@@ -53,6 +69,10 @@ def command(
     rtol: float | None,
     max_flips: int | None,
     max_p50_ms: float | None,
+    max_p99_ms: float | None,
+    min_speedup: float | None,
+    min_seconds: float,
+    min_samples: int | None,
     as_json: bool,
 ) -> int:
     """Prove an exported network against PyTorch, on the provider that is asked for.
@@ -68,23 +88,31 @@ def command(
     from commands.steps import evaluate_step, run_or_last
     from evaluate.evaluation import EvaluationOptions
     from evaluate.gates import Gates
-    from evaluate.latency import LatencyOptions
+    from evaluate.latency import LatencyOptions, samples_wanted
 
     show_log()
-    if no_latency and max_p50_ms is not None:
-        raise UsageError("--max-p50-ms", "cannot be held to with --no-latency")
+    gates = Gates(
+        min_accuracy=min_accuracy,
+        max_accuracy_drop=max_accuracy_drop,
+        max_flips=max_flips,
+        max_p50_ms=max_p50_ms,
+        max_p99_ms=max_p99_ms,
+        min_speedup=min_speedup,
+    )
+    if no_latency and gates.needs_latency:
+        raise UsageError(gates.needs_latency[0], "cannot be held to with --no-latency")
+    latency = LatencyOptions(batch_sizes=batch_sizes, min_seconds=min_seconds)
+    if max_p99_ms is not None:
+        latency = latency.with_samples(samples_wanted(99))
+    if min_samples is not None:
+        latency = latency.with_samples(min_samples)
     directory = run_or_last(run)
     evaluation = evaluate_step(
         directory,
         EvaluationOptions(
             provider=provider,
-            gates=Gates(
-                min_accuracy=min_accuracy,
-                max_accuracy_drop=max_accuracy_drop,
-                max_flips=max_flips,
-                max_p50_ms=max_p50_ms,
-            ),
-            latency=None if no_latency else LatencyOptions(batch_sizes=batch_sizes),
+            gates=gates,
+            latency=None if no_latency else latency,
             atol=atol,
             rtol=rtol,
         ),

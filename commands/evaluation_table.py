@@ -19,6 +19,7 @@ def print_evaluation(evaluation: Evaluation, written: Path) -> None:
         ("provider", _provider(evaluation)),
         ("accuracy", f"ONNX {_accuracy(evaluation.accuracy)}"),
         ("", f"PyTorch {_accuracy(parity.pytorch_accuracy)}"),
+        ("calibration", _calibration(evaluation.accuracy)),
         ("McNemar", f"p = {parity.mcnemar_p:.3g}"),
         ("parity", _parity(evaluation)),
         ("flips", f"{parity.flips}, of which unexplained {parity.unexplained_flips}"),
@@ -81,6 +82,13 @@ def _accuracy(accuracy: AccuracyRecord) -> str:
         f"{100 * accuracy.top1:.2f}% ({accuracy.correct} of {accuracy.examples};"
         f" 95% CI {low:.2f}-{high:.2f})"
     )
+
+
+def _calibration(accuracy: AccuracyRecord) -> str:
+    error = accuracy.expected_calibration_error
+    if error is None:
+        return "not measured: logits are not finite"
+    return f"confidence is off by {100 * error:.2f} points on average (ECE)"
 
 
 def _two_lines(accuracy: AccuracyRecord) -> str:

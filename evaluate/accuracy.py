@@ -1,4 +1,4 @@
-"""Top-1 accuracy from logits: counts first, one division at the end."""
+"""Top-1 accuracy and calibration from logits: counts first, one division at the end."""
 
 from dataclasses import dataclass
 
@@ -10,16 +10,20 @@ from artifacts.logits import Logits
 from errors import DatasetError
 from evaluate.statistics import wilson_interval
 
+CALIBRATION_BINS = 15  # as in Guo et al. 2017
+
 
 @dataclass(frozen=True, kw_only=True)
 class Accuracy:
-    """A confusion matrix and what follows from it.
+    """A confusion matrix and what follows from it, and how well confidence foretells it.
 
     Attributes:
         confusion: int64 [label, predicted], counts of examples.
+        calibration_error: expected calibration error, or None where a logit is not finite.
     """
 
     confusion: NDArray[np.int64]
+    calibration_error: float | None
 
     @property
     def correct(self) -> int:
@@ -52,6 +56,7 @@ class Accuracy:
                 for label, name in enumerate(classes)
             ),
             confusion=tuple(tuple(row) for row in self.confusion.tolist()),
+            expected_calibration_error=self.calibration_error,
         )
 
 
@@ -75,4 +80,26 @@ def accuracy_from_logits(logits_NK: Logits, labels_N: NDArray[np.int64]) -> Accu
     predicted = np.argmax(logits_NK, axis=1)
     pairs = labels_N * classes + predicted
     counts = np.bincount(pairs, minlength=classes * classes)
-    return Accuracy(confusion=counts.reshape(classes, classes).astype(np.int64))
+    return Accuracy(
+        confusion=counts.reshape(classes, classes).astype(np.int64),
+        calibration_error=calibration_error(logits_NK, predicted == labels_N),
+    )
+
+
+def calibration_error(logits_NK: Logits, is_correct_N: NDArray[np.bool_]) -> float | None:
+    """Return the expected calibration error (Naeini et al. 2015; Guo et al. 2017).
+
+    Examples are put into bins of equal width by their confidence, the largest of their softmax
+    probabilities; a bin holds its upper bound and not its lower one. The error is the mean over the
+    examples of how far their bin's accuracy is from its mean confidence: 0 to 1, or None where a
+    logit is not finite.
+    """
+    if not np.isfinite(logits_NK).all():
+        return None
+    logits = logits_NK.astype(np.float64)
+    largest_N1 = logits.max(axis=1, keepdims=True)
+    confidence_N = 1 / np.exp(logits - largest_N1).sum(axis=1)
+    bins_N = np.ceil(confidence_N * CALIBRATION_BINS).astype(np.int64) - 1
+    confident = np.bincount(bins_N, weights=confidence_N, minlength=CALIBRATION_BINS)
+    correct = np.bincount(bins_N[is_correct_N], minlength=CALIBRATION_BINS)
+    return float(np.abs(confident - correct).sum() / len(logits))

@@ -18,7 +18,19 @@ class Gates:
     min_accuracy: float | None = None  # top-1 fraction of ONNX Runtime's answers
     max_accuracy_drop: float | None = None  # percentage points below PyTorch
     max_flips: int | None = None  # explained ones too
-    max_p50_ms: float | None = None  # at every batch size that was measured
+    max_p50_ms: float | None = None  # at every batch size that was measured, as the next two
+    max_p99_ms: float | None = None
+    min_speedup: float | None = None  # PyTorch's median over ONNX Runtime's
+
+    @property
+    def needs_latency(self) -> tuple[str, ...]:
+        """The options among them that cannot be held to without a timing."""
+        wanted = {
+            "--max-p50-ms": self.max_p50_ms,
+            "--max-p99-ms": self.max_p99_ms,
+            "--min-speedup": self.min_speedup,
+        }
+        return tuple(option for option, value in wanted.items() if value is not None)
 
 
 def provider_failures(provider: ProviderProof, full_name: str) -> list[str]:
@@ -78,4 +90,29 @@ def latency_failures(latency: Sequence[LatencyRecord], gates: Gates) -> list[str
             failures.append(
                 f"{where}: median {timing.p50_ms:.3f} ms is above --max-p50-ms {gates.max_p50_ms:g}"
             )
+        failures += [
+            f"{where}: {failure}"
+            for failure in (_p99_failure(timing, gates), _speedup_failure(timing, gates))
+            if failure
+        ]
     return failures
+
+
+def _p99_failure(timing: LatencyRecord, gates: Gates) -> str | None:
+    if gates.max_p99_ms is None:
+        return None
+    if timing.p99_ms is None:
+        return f"{timing.samples} samples are too few for the p99 that --max-p99-ms asks for"
+    if timing.p99_ms > gates.max_p99_ms:
+        return f"p99 {timing.p99_ms:.3f} ms is above --max-p99-ms {gates.max_p99_ms:g}"
+    return None
+
+
+def _speedup_failure(timing: LatencyRecord, gates: Gates) -> str | None:
+    if gates.min_speedup is None:
+        return None
+    if timing.speedup is None:
+        return "PyTorch was not timed, so --min-speedup cannot hold"
+    if timing.speedup < gates.min_speedup:
+        return f"{timing.speedup:.2f} times PyTorch, below --min-speedup {gates.min_speedup:g}"
+    return None

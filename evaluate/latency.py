@@ -1,8 +1,9 @@
 """How long a call takes: ONNX Runtime and PyTorch in alternating blocks of one run."""
 
 import gc
+import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +21,28 @@ STABLE_WITHIN = 1.10
 MIN_SAMPLES_FOR_PERCENTILE = {90: 64, 95: 130, 99: 662}
 
 
+def samples_wanted(percentile: int) -> int:
+    """Return from how many samples a percentile (90, 95 or 99) may be told."""
+    return MIN_SAMPLES_FOR_PERCENTILE[percentile]
+
+
 @dataclass(frozen=True, kw_only=True)
 class LatencyOptions:
-    """How long to measure each batch size, on each side."""
+    """How long to measure each batch size, on each side: both minima must be reached."""
 
     batch_sizes: tuple[int, ...] = (1, 32)
     min_samples: int = 64
     min_seconds: float = 1.0
     max_seconds: float = 20.0  # ends the wait for samples where one call takes very long
+
+    @property
+    def limit_seconds(self) -> float:
+        """Where the wait for samples ends: not before the least time that was asked for."""
+        return max(self.max_seconds, self.min_seconds)
+
+    def with_samples(self, samples: int) -> "LatencyOptions":
+        """Return the same with so many samples, however long they take."""
+        return replace(self, min_samples=samples, max_seconds=math.inf)
 
 
 @dataclass(kw_only=True)
@@ -48,7 +63,7 @@ class _Side:
     def is_measured(self, options: LatencyOptions) -> bool:
         enough_samples = len(self.samples_ms) >= options.min_samples
         enough = enough_samples and self.seconds >= options.min_seconds
-        return enough or self.seconds >= options.max_seconds
+        return enough or self.seconds >= options.limit_seconds
 
 
 def measured_latency(
@@ -79,7 +94,7 @@ def measured_latency(
     while not all(side.is_measured(options) for side in sides):
         for side in sides:
             # A side that has enough goes on beside the other, but not for ever.
-            if side.seconds < options.max_seconds:
+            if side.seconds < options.limit_seconds:
                 _run_block(side, tolerance)
     onnx_timing = _timing(sides[0])
     pytorch_timing = _timing(sides[1]) if pytorch is not None else None

@@ -21,6 +21,7 @@ def accuracy_of(correct: int, examples: int = 1000) -> AccuracyRecord:
         ci95=wilson_interval(correct, examples),
         per_class=(ClassAccuracy(label="a", correct=correct, examples=examples),),
         confusion=((correct, examples - correct), (0, 0)),
+        expected_calibration_error=0.01,
     )
 
 

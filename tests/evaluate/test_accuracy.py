@@ -1,14 +1,15 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from scipy.special import softmax
 from sklearn.metrics import accuracy_score, confusion_matrix
 
 from artifacts.logits import Logits
 from errors import DatasetError
-from evaluate.accuracy import accuracy_from_logits
+from evaluate.accuracy import CALIBRATION_BINS, accuracy_from_logits, calibration_error
 from evaluate.statistics import wilson_interval
 
 CLASSES = ("a", "b", "c", "d")
@@ -54,3 +55,33 @@ def test_one_example_more_or_less_changes_the_count() -> None:
     logits_NK = np.eye(4, dtype=np.float32)
     assert accuracy_from_logits(logits_NK, np.array([0, 1, 2, 3])).correct == 4
     assert accuracy_from_logits(logits_NK, np.array([0, 1, 2, 0])).correct == 3
+
+
+@given(EXAMPLES)
+def test_calibration_error_is_that_of_the_definition(
+    examples: tuple[Logits, NDArray[np.int64]],
+) -> None:
+    logits_NK, labels_N = examples
+    probabilities_NK = softmax(logits_NK.astype(np.float64), axis=1)
+    confidence_N = probabilities_NK.max(axis=1)
+    is_correct_N = logits_NK.argmax(axis=1) == labels_N
+    expected = 0.0
+    for number in range(CALIBRATION_BINS):
+        low, high = number / CALIBRATION_BINS, (number + 1) / CALIBRATION_BINS
+        own = (confidence_N > low) & (confidence_N <= high)
+        if own.any():
+            gap = abs(is_correct_N[own].mean() - confidence_N[own].mean())
+            expected += gap * own.sum() / len(labels_N)
+    at_a_bound = np.abs(confidence_N * CALIBRATION_BINS % 1 - 0.5) > 0.4999999
+    assume(not at_a_bound.any())
+    assert calibration_error(logits_NK, is_correct_N) == pytest.approx(expected, abs=1e-12)
+
+
+def test_calibration_error_of_sure_answers_is_the_share_of_wrong_ones() -> None:
+    logits_NK = 1000 * np.eye(4, dtype=np.float32)
+    record = accuracy_from_logits(logits_NK, np.array([0, 1, 2, 0])).record(CLASSES)
+    assert record.expected_calibration_error == 0.25
+    assert calibration_error(logits_NK, np.ones(4, dtype=np.bool_)) == 0
+    assert calibration_error(np.zeros((1, 4), dtype=np.float32), np.ones(1, dtype=np.bool_)) == 0.75
+    logits_NK[0, 0] = np.nan
+    assert calibration_error(logits_NK, np.ones(4, dtype=np.bool_)) is None

@@ -103,3 +103,37 @@ def test_all_failures_are_listed() -> None:
     assert len(parity_failures(parity, STRICT)) == 4
     assert len(accuracy_failures(accuracy_of(980), accuracy_of(990), STRICT)) == 2
     assert len(latency_failures([slow, slow], STRICT)) == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"p99_ms": 3.0}, None),
+        ({"p99_ms": 3.001}, "p99 3.001 ms is above --max-p99-ms 3"),
+        ({"p99_ms": None, "samples": 661}, "661 samples are too few"),
+    ],
+)
+def test_max_p99_holds_only_where_there_is_one(change: dict[str, object], told: str | None) -> None:
+    timing = LATENCY.model_copy(update=change)
+    assert latency_failures([timing], Gates()) == []
+    failures = latency_failures([timing], Gates(max_p99_ms=3.0))
+    assert len(failures) == (told is not None)
+    assert told is None or told in failures[0]
+
+
+@pytest.mark.parametrize(
+    ("speedup", "told"),
+    [(1.5, None), (1.49, "1.49 times PyTorch"), (None, "PyTorch was not timed")],
+)
+def test_min_speedup_holds_from_the_number_on(speedup: float | None, told: str | None) -> None:
+    timing = LATENCY.model_copy(update={"speedup": speedup})
+    assert latency_failures([timing], Gates()) == []
+    failures = latency_failures([timing], Gates(min_speedup=1.5))
+    assert len(failures) == (told is not None)
+    assert told is None or told in failures[0]
+
+
+def test_gates_tell_which_of_them_need_a_timing() -> None:
+    assert STRICT.needs_latency == ("--max-p50-ms",)
+    assert Gates(max_p99_ms=0.0, min_speedup=1).needs_latency == ("--max-p99-ms", "--min-speedup")
+    assert Gates(min_accuracy=1, max_flips=0).needs_latency == ()

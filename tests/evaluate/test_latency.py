@@ -173,6 +173,14 @@ def test_measuring_ends_by_max_seconds_when_only_one_side_takes_long(clock: Cloc
     assert record.pytorch.seconds <= 20 + 8
 
 
+def test_measuring_goes_on_beyond_max_seconds_when_more_is_asked_for(clock: Clock) -> None:
+    options = LatencyOptions(min_samples=64, min_seconds=30.0, max_seconds=20.0)
+    assert measured(clock.function(itertools.repeat(8000.0)), options=options).seconds == 32
+    options = LatencyOptions(min_seconds=1.0, max_seconds=20.0).with_samples(10)
+    record = measured(clock.function(itertools.repeat(8000.0)), options=options)
+    assert (record.samples, record.seconds) == (10, 80)
+
+
 def test_speedup_is_none_when_there_is_no_pytorch(clock: Clock) -> None:
     record = measured(clock.function(itertools.repeat(1.0)))
     assert record.pytorch is None
