@@ -54,6 +54,11 @@ from errors import UsageError
     type=click.IntRange(min=1),
     help="And so many calls of it.  [default: 64; 662 with --max-p99-ms]",
 )
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 4096),
+    help="Of ONNX Runtime and of PyTorch.  [default: the CPUs that this process may use]",
+)
 @output_options
 def command(
     run: Path | None,
@@ -73,6 +78,7 @@ def command(
     min_speedup: float | None,
     min_seconds: float,
     min_samples: int | None,
+    threads: int | None,
     as_json: bool,
 ) -> int:
     """Prove an exported network against PyTorch, on the provider that is asked for.
@@ -115,6 +121,7 @@ def command(
             latency=None if no_latency else latency,
             atol=atol,
             rtol=rtol,
+            threads=threads,
         ),
         precision=precision,
         dataset=dataset,

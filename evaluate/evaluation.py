@@ -56,6 +56,7 @@ class EvaluationOptions:
     latency: LatencyOptions | None = field(default_factory=LatencyOptions)  # None: not measured
     atol: float | None = None
     rtol: float | None = None
+    threads: int | None = None  # of each side; None: as many as this process may use
 
 
 def evaluate(
@@ -81,7 +82,7 @@ def evaluate(
         DatasetError: a label is no class of the model.
         UnfinishedError: ONNX Runtime could not run the graph, or the disk is full.
     """
-    runner = OnnxRunner(exported.onnx, options.provider)
+    runner = OnnxRunner(exported.onnx, options.provider, threads=options.threads)
     tolerance = tolerance_for(
         options.provider, exported.variant.precision, atol=options.atol, rtol=options.rtol
     )
@@ -195,7 +196,7 @@ def _latency(
 ) -> tuple[LatencyRecord, ...]:
     if options.latency is None:
         return ()
-    pytorch = _pytorch_side(exported, options.provider)
+    pytorch = _pytorch_side(exported, options.provider, runner.threads)
     records = []
     sizes = options.latency.batch_sizes
     for done, size in enumerate(sizes):
@@ -214,10 +215,10 @@ def _latency(
     return tuple(records)
 
 
-def _pytorch_side(exported: ExportedNetwork, provider: str) -> LogitsFunction | None:
+def _pytorch_side(exported: ExportedNetwork, provider: str, threads: int) -> LogitsFunction | None:
     if importlib.util.find_spec("torch") is None:
         log.warning("PyTorch is not installed: ONNX Runtime is timed without it")
         return None
     from evaluate.torch_runner import pytorch_logits_function
 
-    return pytorch_logits_function(exported.trained, provider)
+    return pytorch_logits_function(exported.trained, provider, threads)
