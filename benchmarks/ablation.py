@@ -5,7 +5,6 @@
 Measured on the validation split, since the test split is read once, by the recipe as it was chosen.
 """
 
-import json
 import multiprocessing
 import statistics
 import tempfile
@@ -16,9 +15,8 @@ from typing import Any
 
 import click
 
-from artifacts.files import write_bytes
 from artifacts.training_records import Hyperparameters
-from benchmarks.measuring import RESULTS, measurement_head
+from benchmarks.measuring import RESULTS, measurement_head, write_measurement
 from models import MODEL_NAMES
 
 
@@ -144,7 +142,7 @@ def command(
     rows = _rows(trials, percents)
     document = head | {"model": model, "settings": (best.model_dump() | shorter), "rows": rows}
     name = f"ablation-{Path(dataset).stem.replace('_', '-')}-{model}"
-    write_bytes(RESULTS / f"{name}.json", (json.dumps(document, indent=2) + "\n").encode())
+    write_measurement(RESULTS / f"{name}.json", document)
     for row in rows:
         click.echo(
             f"{row['variant']:<32} {row['mean']:6.2f} +- {row['std']:.2f}  {row['difference']:+.2f}"

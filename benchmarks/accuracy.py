@@ -17,12 +17,9 @@ from typing import Any
 import click
 
 from artifacts.choices import RECIPES
-from artifacts.files import write_bytes
 from artifacts.run_directory import RunDirectory
-from benchmarks.measuring import RESULTS, measurement_head
+from benchmarks.measuring import RESULTS, ROOT, measurement_head, write_measurement
 from models import MODEL_NAMES
-
-ROOT = Path(__file__).parent.parent
 
 
 @click.command()
@@ -80,7 +77,7 @@ def command(
         "runs": results,
     }
     target = out or RESULTS / f"accuracy-{name}.json"
-    write_bytes(target, (json.dumps(document, indent=2) + "\n").encode())
+    write_measurement(target, document)
     click.echo(
         f"{name}: {document['test_percent_mean']} +- {document['test_percent_std']}% over"
         f" {seeds} seeds; written to {target}"

@@ -19,11 +19,10 @@ from typing import Any
 
 import click
 
-from artifacts.files import sha256_of_file, write_bytes
+from artifacts.files import sha256_of_file
 from artifacts.run_directory import RunDirectory
-from benchmarks.measuring import RESULTS, measurement_head
+from benchmarks.measuring import RESULTS, ROOT, measurement_head, write_measurement
 
-ROOT = Path(__file__).parent.parent
 Result = dict[str, Any]
 
 
@@ -182,7 +181,7 @@ def command(
         document["checks"][name] = outcome = _outcome(CHECKS[name], place)
         click.echo(f"{name}: {json.dumps(outcome)}")
         # After each, so that a machine that is taken away leaves what was measured.
-        write_bytes(out, (json.dumps(document, indent=2) + "\n").encode())
+        write_measurement(out, document)
     if not all(outcome["passed"] for outcome in document["checks"].values()):
         raise SystemExit(1)
 

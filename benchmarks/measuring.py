@@ -1,5 +1,6 @@
 """What all measurements share: alternating runs, ratios, and what says how they were made."""
 
+import json
 import os
 import shlex
 import statistics
@@ -12,6 +13,7 @@ from typing import Any
 import click
 
 from artifacts.environment import current_environment
+from artifacts.files import write_bytes
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
@@ -60,7 +62,7 @@ def alternating_seconds(
 def load_of_machine() -> dict[str, Any]:
     """Return how many processes wanted a CPU in the last minute; warn where that spoils a timing.
 
-    On busy cores a thread that waits for another one takes a hundred times as long.
+    On busy cores threads wait for one another: see results/threads-busy.json.
     """
     if not hasattr(os, "getloadavg"):  # Windows
         return {"load_average": None}
@@ -68,6 +70,11 @@ def load_of_machine() -> dict[str, Any]:
     if load > BUSY_LOAD:
         click.echo(f"warning: the machine is busy (load {load}); measure on a quiet one", err=True)
     return {"load_average": load}
+
+
+def write_measurement(path: Path, document: dict[str, Any]) -> None:
+    """Write a measurement as JSON."""
+    write_bytes(path, (json.dumps(document, indent=2) + "\n").encode())
 
 
 def ratio_summary(seconds: list[float], ours: list[float]) -> dict[str, Any]:

@@ -163,6 +163,7 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _read(folder: Path, pattern: str) -> list[Measured]:
+    # By stem: the whole names would put threads-busy.json before threads.json.
     files = sorted(folder.glob(pattern), key=lambda path: path.stem)
     return [{"name": _name(path)} | json.loads(path.read_text(encoding="utf-8")) for path in files]
 

@@ -12,7 +12,6 @@ makes all the others wait.
 
 import contextlib
 import itertools
-import json
 import statistics
 import subprocess
 import sys
@@ -26,8 +25,7 @@ import torch
 from torch import nn
 
 from artifacts.environment import usable_cpus
-from artifacts.files import write_bytes
-from benchmarks.measuring import RESULTS, load_of_machine, measurement_head
+from benchmarks.measuring import RESULTS, load_of_machine, measurement_head, write_measurement
 from models import build
 from trainers.execution import MULTIPLY_ADDS_PER_THREAD, multiply_adds, thread_count
 
@@ -65,7 +63,7 @@ def command(busy: int, out: Path | None) -> None:
         "evidence": found,
         "rows": rows,
     }
-    write_bytes(out, (json.dumps(document, indent=2) + "\n").encode())
+    write_measurement(out, document)
     for row in rows:
         times = "  ".join(
             f"{count}: {step['median_ms']:.3f} ms" for count, step in row["threads"].items()

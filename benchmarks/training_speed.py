@@ -10,7 +10,6 @@ being small, its pages stay in the system's memory, so this is the price of the 
 """
 
 import contextlib
-import json
 import statistics
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from rich.console import Console
 from rich.table import Table
 
 from artifacts.environment import usable_cpus
-from artifacts.files import write_bytes
 from artifacts.training_records import Recipe
 from benchmarks.arithmetic import arithmetic_alone
 from benchmarks.contenders import (
@@ -40,6 +38,7 @@ from benchmarks.measuring import (
     load_of_machine,
     measurement_head,
     ratio_summary,
+    write_measurement,
 )
 from data import Dataset, load_dataset
 from models import build
@@ -90,7 +89,7 @@ def command(
         raise click.ClickException(str(error)) from error
     targets = [judged_target(workloads, *target) for target in TARGETS]
     document = head | {"workloads": workloads, "targets": targets}
-    write_bytes(out, (json.dumps(document, indent=2) + "\n").encode())
+    write_measurement(out, document)
     _print(workloads, targets)
 
 

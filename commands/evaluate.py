@@ -94,7 +94,7 @@ def command(
     from commands.steps import evaluate_step, run_or_last
     from evaluate.evaluation import EvaluationOptions
     from evaluate.gates import Gates
-    from evaluate.latency import LatencyOptions, samples_wanted
+    from evaluate.latency import MIN_SAMPLES_FOR_PERCENTILE, LatencyOptions
 
     show_log()
     gates = Gates(
@@ -108,8 +108,8 @@ def command(
     if no_latency and gates.needs_latency:
         raise UsageError(gates.needs_latency[0], "cannot be held to with --no-latency")
     latency = LatencyOptions(batch_sizes=batch_sizes, min_seconds=min_seconds)
-    if max_p99_ms is not None:
-        latency = latency.with_samples(samples_wanted(99))
+    if min_samples is None and max_p99_ms is not None:
+        min_samples = MIN_SAMPLES_FOR_PERCENTILE[99]
     if min_samples is not None:
         latency = latency.with_samples(min_samples)
     directory = run_or_last(run)

@@ -21,11 +21,6 @@ STABLE_WITHIN = 1.10
 MIN_SAMPLES_FOR_PERCENTILE = {90: 64, 95: 130, 99: 662}
 
 
-def samples_wanted(percentile: int) -> int:
-    """Return from how many samples a percentile (90, 95 or 99) may be told."""
-    return MIN_SAMPLES_FOR_PERCENTILE[percentile]
-
-
 @dataclass(frozen=True, kw_only=True)
 class LatencyOptions:
     """How long to measure each batch size, on each side: both minima must be reached."""

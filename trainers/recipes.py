@@ -162,7 +162,7 @@ def expectation_for(recipe: Recipe) -> Expectation | None:
     """Return what a training should reach, if it is one that was measured."""
     model, dataset = recipe.model.name, recipe.dataset.name
     named = named_recipe(recipe.recipe, model, dataset)
-    anyhow = {"precision": "float32"}  # which one it was makes no difference that seeds do not
+    anyhow = {"precision": "float32"}  # the device's choice, as `default_precision` says
     settings = (named.settings, recipe.hyperparameters)
     if len({chosen.model_copy(update=anyhow).model_dump_json() for chosen in settings}) > 1:
         return None

@@ -20,13 +20,9 @@ def scalars(run: RunDirectory) -> dict[str, list[tuple[int, float]]]:
 
 
 def test_event_files_hold_the_history_and_a_new_training_replaces_the_old(
-    tiny_npz: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    tiny_npz: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    run = RunDirectory(tmp_path / "run")
+    run = RunDirectory(folder / "run")
     for seed in ("0", "1"):
         assert train(tiny_npz, run.root, "--tensorboard", "--seed", seed, epochs=3) == 0
         written = scalars(run)
@@ -37,10 +33,9 @@ def test_event_files_hold_the_history_and_a_new_training_replaces_the_old(
 
 
 def test_event_files_hold_each_epoch_once_after_a_stop(
-    tiny_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_npz: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    run = RunDirectory(tmp_path / "run")
+    run = RunDirectory(folder / "run")
     with monkeypatch.context() as patch:
         stop_at(5, 2, patch, signal.SIGTERM)
         assert train(tiny_npz, run.root, *LONG, "--tensorboard", epochs=3) == 143
@@ -52,7 +47,7 @@ def test_event_files_hold_each_epoch_once_after_a_stop(
 
 def test_missing_tensorboard_is_told_before_the_training(
     tiny_npz: Path,
-    tmp_path: Path,
+    folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -63,8 +58,7 @@ def test_missing_tensorboard_is_told_before_the_training(
             raise ModuleNotFoundError(name)
         return load(name, *arguments, **more)  # type: ignore[arg-type]
 
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(builtins, "__import__", without)
-    assert train(tiny_npz, tmp_path / "run", "--tensorboard") == 2
+    assert train(tiny_npz, folder / "run", "--tensorboard") == 2
     assert "hint: python -m pip install tensorboard" in capsys.readouterr().err
-    assert not (tmp_path / "run" / "resume.pt").exists()
+    assert not (folder / "run" / "resume.pt").exists()

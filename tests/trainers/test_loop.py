@@ -14,7 +14,7 @@ from trainers.batches import batch_sizes
 from trainers.examples import Examples, examples_from_split
 from trainers.loop import Trainee, train_epoch, validate
 from trainers.optimization import optimizer_for
-from trainers.position import PassResult, result_of_epoch, start_of_epoch
+from trainers.position import PassResult, Position, result_of_epoch, start_of_epoch
 from trainers.processes import Processes
 from trainers.recipes import named_recipe
 
@@ -77,6 +77,26 @@ def one_epoch(
     return result_of_epoch(position, len(data), ALONE)
 
 
+def take_steps(
+    trainee: Trainee, position: Position, chosen: Hyperparameters, *, stop: int | None = None
+) -> None:
+    """Go on to the epoch's end, or raise InterruptedError after a batch of it."""
+
+    def after_batch() -> None:
+        if position.batches == stop:
+            raise InterruptedError
+
+    train_epoch(
+        trainee,
+        examples(),
+        position,
+        settings=chosen,
+        seed=7,
+        processes=ALONE,
+        after_batch=after_batch,
+    )
+
+
 @pytest.mark.parametrize("model", ["mlp", "lenet5"])
 def test_process_with_no_part_of_a_batch_takes_the_step_and_adds_nothing(model: str) -> None:
     # Batch normalization has its own test, in two processes.
@@ -114,27 +134,11 @@ def test_epoch_left_after_any_batch_goes_on_with_the_same_bits(
         network = classifier()
         trainee = trainee_of(network, chosen)
         position = start_of_epoch(7, 1, 5, CPU)
-
-        def after_batch() -> None:
-            if position.batches == stop:
-                raise InterruptedError
-
-        def go_on(after_batch: Callable[[], None]) -> None:
-            train_epoch(
-                trainee,
-                examples(),
-                position,
-                settings=chosen,
-                seed=7,
-                processes=ALONE,
-                after_batch=after_batch,
-            )
-
         if stop is not None:
             with pytest.raises(InterruptedError):
-                go_on(after_batch)
+                take_steps(trainee, position, chosen, stop=stop)
             position.settle()
-        go_on(lambda: None)
+        take_steps(trainee, position, chosen)
         return network.state_dict(), result_of_epoch(position, 21, ALONE)
 
     (whole, result), (resumed, other) = parts(None), parts(stop)

@@ -13,17 +13,16 @@ from artifacts.run_directory import RunDirectory
 from artifacts.training_records import Augmentation, Recipe, Training
 from models.classifier import Classifier
 from tests.trainers.runs import history, train
-from tests.trainers.test_loop import ALONE, CPU, examples, settings, trainee_of
+from tests.trainers.test_loop import CPU, settings, take_steps, trainee_of
 from trainers.batches import batch_sizes
 from trainers.checkpoints import load_resume_state
-from trainers.loop import Trainee, train_epoch
+from trainers.loop import Trainee
 from trainers.position import start_of_epoch
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
-    monkeypatch.chdir(tmp_path)
-    return RunDirectory(tmp_path / "run")
+def run(folder: Path) -> RunDirectory:
+    return RunDirectory(folder / "run")
 
 
 def test_early_stopping_ends_after_so_many_epochs_without_a_better_one(
@@ -104,29 +103,13 @@ def test_dropout_draws_the_same_after_a_stop_within_an_epoch() -> None:
         chosen = settings(batch_size=4)
         trainee = trainee_of(classifier, chosen)
         position = start_of_epoch(7, 1, len(batch_sizes(21, 4)), CPU)
-
-        def after_batch() -> None:
-            if position.batches == stop:
-                raise InterruptedError
-
-        def go_on() -> None:
-            train_epoch(
-                trainee,
-                examples(),
-                position,
-                settings=chosen,
-                seed=7,
-                processes=ALONE,
-                after_batch=after_batch,
-            )
-
         if stop:
             with pytest.raises(InterruptedError):
-                go_on()
+                take_steps(trainee, position, chosen, stop=stop)
             random = torch.get_rng_state()  # as `ResumeState` keeps it
             torch.manual_seed(99)
             torch.set_rng_state(random)
-        go_on()
+        take_steps(trainee, position, chosen)
         return classifier.state_dict()
 
     whole, stopped = trained(0), trained(3)
