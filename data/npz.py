@@ -54,7 +54,7 @@ def read_npz(path: Path) -> RawDataset:
             arrays = {key: archive[key] for key in KEYS}
             names = archive.get("classes")
     except DAMAGE as error:
-        raise DatasetError(str(path), f"not a readable .npz file: {one_line(error)}") from error
+        raise DatasetError(str(path), f"not a readable .npz file: {_reason(error)}") from error
     return RawDataset(
         train_images=_with_channel(arrays["train_images"]),
         train_labels=arrays["train_labels"],
@@ -62,6 +62,12 @@ def read_npz(path: Path) -> RawDataset:
         test_labels=arrays["test_labels"],
         classes=None if names is None else _class_names(path, names),
     )
+
+
+def _reason(error: Exception) -> str:
+    if "unsafely" in str(error):  # numpy takes it for a pickle and says how to run what is in it
+        return "it is neither a zip archive nor an array of numpy's"
+    return one_line(error)
 
 
 def _with_channel(images: NDArray[np.generic]) -> NDArray[np.generic]:

@@ -71,8 +71,10 @@ class Harmful:
 
 
 def test_npz_refused_when_it_is_a_pickle(tmp_path: Path) -> None:
-    (tmp_path / "a.npz").write_bytes(pickle.dumps([1, 2]))
-    assert problem(tmp_path / "a.npz").startswith("not a readable .npz file: ")
+    for content in (pickle.dumps([1, 2]), b"hello\n"):
+        (tmp_path / "a.npz").write_bytes(content)
+        assert problem(tmp_path / "a.npz").startswith("not a readable .npz file: ")
+        assert "pickle" not in problem(tmp_path / "a.npz")  # no advice on how to run what is in it
 
 
 def test_npz_refused_when_it_is_one_array(tmp_path: Path) -> None:
