@@ -4,9 +4,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from artifacts.choices import Precision
+from artifacts.choices import GraphPrecision, Layout, ReferenceSource, Scenario
 from artifacts.environment import Environment
 from artifacts.json_records import SCHEMA, Record
+from artifacts.latency_records import (
+    Boundary,
+    LatencyRecord,
+    MachineState,
+    OfflineRecord,
+    ServerRecord,
+)
 from artifacts.training_records import Sha256
 
 
@@ -14,11 +21,30 @@ class EvaluatedModel(Record):
     """The file that was evaluated, and the checkpoint that it says it came from."""
 
     onnx_sha256: Sha256
-    precision: Precision
-    checkpoint_sha256: Sha256
+    precision: GraphPrecision
+    checkpoint_sha256: Sha256 | None  # None: a file that no run of ours made
     opset: int
     name: str
     parameters: int
+
+
+class GraphInput(Record):
+    """How the pixels were given: (pixel * scale - mean) / std, in that dtype and layout."""
+
+    name: str
+    dtype: str
+    layout: Layout
+    batch: int | None  # where the graph fixes it
+    scale: float
+    mean: tuple[float, ...]  # a channel
+    std: tuple[float, ...]
+
+
+class GraphOutput(Record):
+    """Which output was taken for the logits, and whether a softmax has already made it."""
+
+    name: str
+    probabilities: bool
 
 
 class EvaluatedDataset(Record):
@@ -39,6 +65,8 @@ class ProviderProof(Record):
     nodes: dict[str, int]
     copies: int
     options: dict[str, str]
+    cpu_nodes_allowed: bool
+    tf32: bool | None  # on both sides; None on a provider that has no such thing
 
 
 class ClassAccuracy(Record):
@@ -59,6 +87,7 @@ class AccuracyRecord(Record):
     per_class: tuple[ClassAccuracy, ...]
     confusion: tuple[tuple[int, ...], ...]  # [label][predicted]
     expected_calibration_error: float | None  # of 15 bins; None where logits are not finite
+    constant_output: bool  # every image gets the same logits, up to rounding
 
 
 class Flip(Record):
@@ -78,10 +107,20 @@ class Float64Errors(Record):
     onnx_max_abs: float
 
 
-class ParityRecord(Record):
-    """ONNX logits against PyTorch's over every example; None where nonfinite values forbid it."""
+class LiveAgreement(Record):
+    """PyTorch's logits of now against the recorded ones, within the same tolerance."""
 
-    reference: str
+    max_abs: float | None  # None where a value is not finite
+    within_tolerance: bool
+
+
+class ParityRecord(Record):
+    """ONNX logits against the reference's over every example; None where values are not finite.
+
+    The reference is PyTorch's or, with `onnx`, another ONNX file's.
+    """
+
+    reference: ReferenceSource
     examples: int
     tolerance: str
     atol: float
@@ -89,46 +128,64 @@ class ParityRecord(Record):
     max_abs: float | None
     max_rel: float | None
     mean_abs: float | None
-    p99_abs: float | None
+    p99_abs: float | None  # to 1/256 of itself, never below the exact one
     min_cosine: float | None
     within_tolerance: bool
     elements_outside: int | None
     nonfinite: int
     constant_output: bool
+    worst_index: int  # the example with the largest difference, or the first not finite
     flips: int
     explained_flips: int
     unexplained_flips: int
-    flipped: tuple[Flip, ...]
+    flipped: tuple[Flip, ...]  # the first 10,000
     float64: Float64Errors | None
     mcnemar_p: float
-    pytorch_accuracy: AccuracyRecord
+    pytorch_accuracy: AccuracyRecord  # the reference's
+    live: LiveAgreement | None
 
 
-class Timing(Record):
-    """Milliseconds a call, from samples of one side; a percentile is None where too few."""
+class BatchIndependence(Record):
+    """Examples run again in other company: the same image must give the same logits."""
 
-    samples: int
-    seconds: float
-    p50_ms: float
-    p90_ms: float | None
-    p95_ms: float | None
-    p99_ms: float | None
-    mean_ms: float
-    cv: float
-    images_per_second: float
-    first_run_ms: float
-    stable: bool
+    examples: int
+    max_abs: float | None  # None where a value is not finite
+    within_tolerance: bool
 
 
-class LatencyRecord(Timing):
-    """ONNX Runtime's timing at one batch size, PyTorch's from the same run beside it."""
+class Explanation(Record):
+    """The first node whose output departs although its inputs do not."""
+
+    against: Literal["pytorch", "unoptimized-cpu"]
+    node: str | None  # None: no node departs
+    op_type: str | None
+    module: str | None  # path of the module that it came from, where the file tells
+    output: str | None
+    max_abs: float | None  # None where a value is not finite
+    allowed: float | None
+    compared: int  # values that both sides have
+    not_compared: tuple[str, ...]  # nodes between it and the last value that agrees
+
+
+class LatencyChange(Record):
+    """One batch size beside the baseline's."""
 
     batch_size: int
-    boundary: Literal["host", "device"]
-    outputs_verified: bool
-    threads: int
-    pytorch: Timing | None
-    speedup: float | None  # PyTorch's median over ONNX Runtime's
+    boundary: Boundary
+    of: Literal["p50_ms", "speedup"]
+    baseline: float
+    now: float
+    worse: bool
+
+
+class BaselineComparison(Record):
+    """An earlier evaluation beside this one: worse only where the intervals say so."""
+
+    sha256: Sha256
+    accuracy_change_ci95: tuple[float, float]  # of top-1, now less then
+    accuracy_worse: bool
+    latency: tuple[LatencyChange, ...]
+    not_compared: tuple[str, ...]  # what, and why
 
 
 class Evaluation(Record):
@@ -140,10 +197,19 @@ class Evaluation(Record):
     model: EvaluatedModel
     dataset: EvaluatedDataset
     provider: ProviderProof
+    input: GraphInput
+    output: GraphOutput
     accuracy: AccuracyRecord
-    parity: ParityRecord
+    parity: ParityRecord | None  # None: there was nothing to compare with
+    batch_independence: BatchIndependence | None  # None: the graph takes one image at a time
+    explanation: Explanation | None
+    scenario: Scenario | None  # None: nothing was timed
     latency: tuple[LatencyRecord, ...]
+    offline: OfflineRecord | None
+    server: ServerRecord | None
     load_ms: float
-    reference_sha256: Sha256
+    baseline: BaselineComparison | None
+    reference_sha256: Sha256 | None  # of reference.npz, or of the ONNX file in its place
+    machine: MachineState
     environment: Environment
     command: str

@@ -1,9 +1,13 @@
 """Logits as they cross rooms: the function that gives them, and the recorded reference."""
 
+import math
+import os
+import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +18,16 @@ from errors import ArtifactError
 Images = NDArray[np.uint8]  # [N, C, H, W], raw pixels
 Logits = NDArray[np.float32]  # [N, K]
 LogitsFunction = Callable[[Images], Logits]
+# Values inside a network for some images, by the names of the operations that it was traced to.
+IntermediateValues = Callable[[Images], Mapping[str, NDArray[Any]]]
 
 
+_LOCAL_HEADER_BYTES = 30  # before name and extra field (PKWARE's APPNOTE, 4.3.7)
 # What numpy and zipfile raise on a damaged file; TypeError where it holds one array, not many.
 _NOT_A_REFERENCE = (
     OSError,
     ValueError,
+    struct.error,
     KeyError,
     EOFError,
     TypeError,
@@ -75,16 +83,18 @@ def save_reference(path: Path, reference: ReferenceLogits) -> str:
 
 
 def load_reference(path: Path) -> ReferenceLogits:
-    """Return the reference that the npz file holds.
+    """Return the reference that the npz file holds, its logits as read-only memory maps.
 
     Raises:
         ArtifactError: the file is damaged, or an array has another shape or dtype than wanted.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            if damaged := arrays.zip.testzip():
+                raise ValueError(f"{damaged}: bad CRC-32")
             reference = ReferenceLogits(
-                float32_NK=arrays["float32"],
-                float64_NK=arrays["float64"],
+                float32_NK=_mapped(path, arrays.zip.getinfo("float32.npy")),
+                float64_NK=_mapped(path, arrays.zip.getinfo("float64.npy")),
                 dataset_sha256=str(arrays["dataset_sha256"]),
                 split_sha256=str(arrays["split_sha256"]),
                 checkpoint_sha256=str(arrays["checkpoint_sha256"]),
@@ -98,3 +108,26 @@ def load_reference(path: Path) -> ReferenceLogits:
     if single.shape != double.shape:
         raise ArtifactError(str(path), f"float32 {single.shape} beside float64 {double.shape}")
     return reference
+
+
+def _mapped(path: Path, member: zipfile.ZipInfo) -> NDArray[Any]:
+    """Return an array of an npz file as a memory map: a test split may be larger than memory.
+
+    numpy maps no npz, but it writes the arrays as they are: uncompressed, a header before each.
+    """
+    if member.compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"{member.filename} is compressed")
+    with path.open("rb") as file:
+        file.seek(member.header_offset)
+        local_header = file.read(_LOCAL_HEADER_BYTES)
+        name_length, extra_length = struct.unpack("<HH", local_header[-4:])
+        file.seek(name_length + extra_length, os.SEEK_CUR)
+        npy = np.lib.format
+        read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+        shape, is_fortran, dtype = read_header[npy.read_magic(file)](file)
+        offset = file.tell()
+    if dtype.hasobject:
+        raise ValueError("Object arrays cannot be loaded")
+    if is_fortran or math.prod(shape) == 0:
+        raise ValueError(f"{member.filename} is empty, or not in C order")
+    return np.memmap(path, dtype, "r", offset, shape)

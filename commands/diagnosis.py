@@ -85,7 +85,8 @@ def _problems(versions: dict[str, str]) -> list[str]:
 
 
 def _providers() -> dict[str, ProviderReport]:
-    from evaluate.onnx_runtime import built_in_providers, provider_failure
+    from evaluate.onnx_runtime import built_in_providers
+    from evaluate.provider_trial import provider_failure
 
     reports = {}
     for name in built_in_providers():

@@ -1,13 +1,22 @@
 """`evaluate`: accuracy, parity, latency, provider proof, verdict."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from artifacts.choices import Precision
+from artifacts.choices import Precision, ReferenceSource, Scenario
+from commands.evaluate_options import (
+    FILE_OPTION_NAMES,
+    Values,
+    cluster_options,
+    file_options,
+    gate_options,
+    session_options,
+    timing_options,
+)
 from commands.options import (
     FiniteRange,
-    batch_sizes_option,
     data_dir_option,
     dataset_option,
     output_options,
@@ -17,68 +26,56 @@ from commands.options import (
 )
 from errors import UsageError
 
+if TYPE_CHECKING:  # at run time these load numpy and ONNX Runtime
+    from evaluate.cluster import ClusterOptions
+    from evaluate.gates import Gates
+    from evaluate.timing import TimingOptions
+
 
 @click.command("evaluate")
 @run_option("Run to evaluate.  [default: the one trained last]")
 @precision_option
 @provider_option
+@session_options
 @dataset_option(None)
 @data_dir_option
-@batch_sizes_option
-@click.option("--no-latency", is_flag=True, help="Time nothing.")
-@click.option("--min-accuracy", type=FiniteRange(min=0), help="Fail below this top-1 fraction.")
+@file_options
 @click.option(
-    "--max-accuracy-drop",
-    type=FiniteRange(min=0),
-    help="Fail if more percentage points are lost against PyTorch.",
+    "--reference",
+    type=click.Choice(("recorded", "live")),
+    default="recorded",
+    show_default=True,
+    help="PyTorch's logits as `export` recorded them, or computed now and held against those.",
 )
 @click.option("--atol", type=FiniteRange(min=0), help="Absolute tolerance of a logit.")
 @click.option("--rtol", type=FiniteRange(min=0), help="Tolerance relative to PyTorch's logit.")
-@click.option("--max-flips", type=click.IntRange(min=0), help="Fail above this many flips.")
+@click.option("--explain", is_flag=True, help="When parity fails, find the node where it begins.")
+@gate_options
 @click.option(
-    "--max-p50-ms", type=FiniteRange(min=0), help="Fail above this median at any batch size."
+    "--baseline",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Fail where accuracy or latency is worse than in this earlier evaluation's JSON, by more"
+    " than chance.",
 )
-@click.option("--max-p99-ms", type=FiniteRange(min=0), help="The same for the 99th percentile.")
-@click.option(
-    "--min-speedup", type=FiniteRange(min=0), help="Fail below so many times PyTorch's speed."
-)
-@click.option(
-    "--min-seconds",
-    type=FiniteRange(min=0),
-    default=1.0,
-    show_default=True,
-    help="Time each batch size at least so long.",
-)
-@click.option(
-    "--min-samples",
-    type=click.IntRange(min=1),
-    help="And so many calls of it.  [default: 64; 662 with --max-p99-ms]",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(1, 4096),
-    help="Of ONNX Runtime and of PyTorch.  [default: the CPUs that this process may use]",
-)
+@timing_options
+@cluster_options
 @output_options
 def command(
     run: Path | None,
     precision: Precision,
     provider: str,
+    session: Values,
     dataset: str | None,
     data_dir: Path | None,
-    batch_sizes: tuple[int, ...],
-    no_latency: bool,
-    min_accuracy: float | None,
-    max_accuracy_drop: float | None,
+    file: Values,
+    reference: ReferenceSource,
     atol: float | None,
     rtol: float | None,
-    max_flips: int | None,
-    max_p50_ms: float | None,
-    max_p99_ms: float | None,
-    min_speedup: float | None,
-    min_seconds: float,
-    min_samples: int | None,
-    threads: int | None,
+    explain: bool,
+    gates: Values,
+    baseline: Path | None,
+    timing: Values,
+    cluster: Values,
     as_json: bool,
 ) -> int:
     """Prove an exported network against PyTorch, on the provider that is asked for.
@@ -87,48 +84,97 @@ def command(
     work here.
 
     \b
-    Example: python cli.py evaluate --provider cuda --min-accuracy 0.97
+    Examples: python cli.py evaluate --provider cuda --min-accuracy 0.97
+              python cli.py evaluate --onnx model.onnx --dataset mnist --input-scale 1/255
     """
     from commands.console import print_json, show_log
     from commands.evaluation_table import print_evaluation
-    from commands.steps import evaluate_step, run_or_last
+    from commands.steps import evaluate_file_step, evaluate_step, run_or_last
     from evaluate.evaluation import EvaluationOptions
     from evaluate.gates import Gates
-    from evaluate.latency import MIN_SAMPLES_FOR_PERCENTILE, LatencyOptions
+    from evaluate.onnx_runtime import SessionOptions
 
     show_log()
-    gates = Gates(
-        min_accuracy=min_accuracy,
-        max_accuracy_drop=max_accuracy_drop,
-        max_flips=max_flips,
-        max_p50_ms=max_p50_ms,
-        max_p99_ms=max_p99_ms,
-        min_speedup=min_speedup,
+    held = Gates(**gates)
+    options = EvaluationOptions(
+        session=SessionOptions(provider=provider, **session),
+        gates=held,
+        timing=_timing_options(held, **timing),
+        reference=reference,
+        atol=atol,
+        rtol=rtol,
+        explain=explain,
+        cluster=_cluster_options(**cluster),
+        baseline=baseline,
     )
-    if no_latency and gates.needs_latency:
-        raise UsageError(gates.needs_latency[0], "cannot be held to with --no-latency")
-    latency = LatencyOptions(batch_sizes=batch_sizes, min_seconds=min_seconds)
-    if min_samples is None and max_p99_ms is not None:
-        min_samples = MIN_SAMPLES_FOR_PERCENTILE[99]
-    if min_samples is not None:
-        latency = latency.with_samples(min_samples)
-    directory = run_or_last(run)
-    evaluation = evaluate_step(
-        directory,
-        EvaluationOptions(
-            provider=provider,
-            gates=gates,
-            latency=None if no_latency else latency,
-            atol=atol,
-            rtol=rtol,
-            threads=threads,
-        ),
-        precision=precision,
-        dataset=dataset,
-        data_dir=data_dir,
-    )
+    _require_fitting_options(file, run, dataset, reference)
+    if file["onnx"] is None:
+        evaluation, written = evaluate_step(
+            run_or_last(run), options, precision=precision, dataset=dataset, data_dir=data_dir
+        )
+    else:
+        evaluation, written = evaluate_file_step(
+            options, dataset=str(dataset), data_dir=data_dir, **file
+        )
     if as_json:
         print_json(evaluation.to_dict())
     else:
-        print_evaluation(evaluation, directory.evaluation(precision, provider))
+        print_evaluation(evaluation, written)
     return 0 if evaluation.verdict == "pass" else 1
+
+
+def _timing_options(
+    gates: "Gates",
+    *,
+    no_latency: bool,
+    scenario: Scenario,
+    batch_sizes: tuple[int, ...] | None,
+    min_seconds: float,
+    min_samples: int | None,
+    cuda_graph: bool,
+) -> "TimingOptions | None":
+    from evaluate.latency import MIN_SAMPLES_FOR_PERCENTILE, LatencyOptions
+    from evaluate.server import DEFAULT_BOUND_MS
+    from evaluate.timing import TimingOptions
+
+    if unanswered := gates.unanswered(None if no_latency else scenario):
+        how = "--no-latency" if no_latency else f"--scenario {scenario}"
+        raise UsageError(unanswered[0], f"cannot be held to with {how}")
+    if no_latency:
+        return None
+    latency = LatencyOptions(batch_sizes=batch_sizes, min_seconds=min_seconds)
+    if min_samples is None and gates.max_p99_ms is not None:
+        min_samples = MIN_SAMPLES_FOR_PERCENTILE[99]
+    if min_samples is not None:
+        latency = latency.with_samples(min_samples)
+    bound_ms = DEFAULT_BOUND_MS if gates.max_p99_ms is None else gates.max_p99_ms
+    return TimingOptions(
+        scenario=scenario, latency=latency, bound_ms=bound_ms, cuda_graph=cuda_graph
+    )
+
+
+def _cluster_options(*, address: str | None, workers: int | None) -> "ClusterOptions | None":
+    from evaluate.cluster import ClusterOptions
+
+    if address is None:
+        if workers is not None:
+            raise UsageError("--ray-workers", "wants --ray")
+        return None
+    return ClusterOptions(address=address, workers=workers)
+
+
+def _require_fitting_options(
+    file: Values, run: Path | None, dataset: str | None, reference: ReferenceSource
+) -> None:
+    """Refuse options of runs with a file, and of files with a run."""
+    if file["onnx"] is None:
+        for option, name in FILE_OPTION_NAMES.items():
+            if file[name] is not None:
+                raise UsageError(option, "wants --onnx: a run says it itself")
+        return
+    if run is not None:
+        raise UsageError("--run", "cannot be given with --onnx")
+    if reference != "recorded":
+        raise UsageError("--reference", "wants a run: hold a file against --reference-onnx")
+    if dataset is None:
+        raise UsageError("--dataset", "is missing: --onnx does not say what to evaluate on")

@@ -5,36 +5,37 @@ from pathlib import Path
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from artifacts.evaluation_records import AccuracyRecord, Evaluation, LatencyRecord
+from artifacts.evaluation_records import (
+    AccuracyRecord,
+    BaselineComparison,
+    Evaluation,
+    Explanation,
+    Float64Errors,
+    LiveAgreement,
+    ParityRecord,
+    ProviderProof,
+)
 from commands.console import print_pairs, results
+from commands.timing_lines import Pairs, timing_pairs
 
 
 def print_evaluation(evaluation: Evaluation, written: Path) -> None:
     """Print the verdict first, then what it rests on."""
-    model, data, parity = evaluation.model, evaluation.dataset, evaluation.parity
+    model, data, proof = evaluation.model, evaluation.dataset, evaluation.provider
     pairs = [
         ("verdict", evaluation.verdict.upper()),
         *(("", failure) for failure in evaluation.failures),
         ("examples", f"{data.examples:,}, all of {data.name}'s {data.split} split"),
-        ("provider", _provider(evaluation)),
+        ("provider", _provider(proof)),
         ("accuracy", f"ONNX {_accuracy(evaluation.accuracy)}"),
-        ("", f"PyTorch {_accuracy(parity.pytorch_accuracy)}"),
+        *_parity_pairs(evaluation.parity),
         ("calibration", _calibration(evaluation.accuracy)),
-        ("McNemar", f"p = {parity.mcnemar_p:.3g}"),
-        ("parity", _parity(evaluation)),
-        ("flips", f"{parity.flips}, of which unexplained {parity.unexplained_flips}"),
+        *_explanation_pairs(evaluation.explanation),
+        *timing_pairs(evaluation),
+        *_baseline_pairs(evaluation.baseline),
+        ("written", str(written)),
     ]
-    if parity.float64 is not None:
-        pairs.append(
-            (
-                "float64",
-                f"off by up to {parity.float64.onnx_max_abs:.2g} (ONNX)"
-                f" and {parity.float64.pytorch_max_abs:.2g} (PyTorch float32)",
-            )
-        )
-    pairs += [(f"batch {timing.batch_size}", _latency(timing)) for timing in evaluation.latency]
-    pairs.append(("written", str(written)))
-    print_pairs(f"{model.name} {model.precision} on {evaluation.provider.requested}", pairs)
+    print_pairs(f"{model.name} {model.precision} on {proof.requested}", pairs)
 
 
 def networks_table(evaluations: list[Evaluation]) -> Table:
@@ -52,6 +53,7 @@ def networks_table(evaluations: list[Evaluation]) -> Table:
     table.add_column("verdict")
     for evaluation in evaluations:
         parity = evaluation.parity
+        assert parity is not None  # a run has a reference
         medians = {timing.batch_size: timing.p50_ms for timing in evaluation.latency}
         table.add_row(
             evaluation.model.name,
@@ -96,13 +98,48 @@ def _two_lines(accuracy: AccuracyRecord) -> str:
     return f"{100 * accuracy.top1:.2f}\n{low:.1f}-{high:.1f}"
 
 
-def _provider(evaluation: Evaluation) -> str:
-    nodes = ", ".join(f"{count} on {name}" for name, count in evaluation.provider.nodes.items())
-    return f"{evaluation.provider.requested}; nodes: {nodes}"
+def _provider(proof: ProviderProof) -> str:
+    nodes = ", ".join(f"{count} on {name}" for name, count in proof.nodes.items())
+    text = f"{proof.requested}; nodes: {nodes}"
+    if proof.copies:
+        text += f"; {proof.copies} copies between devices"
+    if proof.tf32 is not None:
+        text += f"; TF32 {'on' if proof.tf32 else 'off'} on both sides"
+    return text
 
 
-def _parity(evaluation: Evaluation) -> str:
-    parity = evaluation.parity
+def _parity_pairs(parity: ParityRecord | None) -> Pairs:
+    if parity is None:
+        return [("parity", "not checked: there is no reference; --reference-onnx names one")]
+    return [
+        ("", f"{_reference_name(parity)} {_accuracy(parity.pytorch_accuracy)}"),
+        ("McNemar", f"p = {parity.mcnemar_p:.3g}"),
+        ("parity", _parity(parity)),
+        *([("live", _live(parity.live))] if parity.live else []),
+        ("flips", f"{parity.flips}, of which unexplained {parity.unexplained_flips}"),
+        *([("float64", _float64(parity.float64))] if parity.float64 else []),
+    ]
+
+
+def _reference_name(parity: ParityRecord) -> str:
+    return "reference" if parity.reference == "onnx" else "PyTorch"
+
+
+def _float64(errors: Float64Errors) -> str:
+    return (
+        f"off by up to {errors.onnx_max_abs:.2g} (ONNX)"
+        f" and {errors.pytorch_max_abs:.2g} (PyTorch float32)"
+    )
+
+
+def _live(live: LiveAgreement) -> str:
+    if live.max_abs is None:
+        return "PyTorch's logits of now are not all finite"
+    agrees = "agrees" if live.within_tolerance else "does not agree"
+    return f"PyTorch of now {agrees} with the recorded one: largest difference {live.max_abs:.2g}"
+
+
+def _parity(parity: ParityRecord) -> str:
     if parity.max_abs is None:
         return f"{parity.nonfinite} logits are not finite"
     return (
@@ -111,10 +148,40 @@ def _parity(evaluation: Evaluation) -> str:
     )
 
 
-def _latency(timing: LatencyRecord) -> str:
-    text = f"median {timing.p50_ms:.3f} ms, {timing.images_per_second:,.0f} images/s"
-    if timing.p90_ms is not None:
-        text += f", p90 {timing.p90_ms:.3f} ms"
-    if timing.pytorch is not None:
-        text += f"; PyTorch {timing.pytorch.p50_ms:.3f} ms ({timing.speedup:.2f} times)"
-    return text if timing.stable else f"{text}; not stable"
+def _explanation_pairs(explanation: Explanation | None) -> Pairs:
+    if explanation is None:
+        return []
+    against = "PyTorch" if explanation.against == "pytorch" else "the same graph, unoptimized"
+    if explanation.node is None:
+        return [("explanation", f"no node departs from {against}")]
+    by = "" if explanation.max_abs is None else f" by {explanation.max_abs:.2g}"
+    module = f", of module {explanation.module}" if explanation.module else ""
+    pairs = [
+        (
+            "explanation",
+            f"{explanation.op_type} {explanation.node}{module}, is the first to depart from"
+            f" {against}{by}",
+        )
+    ]
+    if explanation.not_compared:
+        between = ", ".join(explanation.not_compared)
+        pairs.append(("", f"or one before it that has no counterpart: {between}"))
+    return pairs
+
+
+def _baseline_pairs(baseline: BaselineComparison | None) -> Pairs:
+    if baseline is None:
+        return []
+    low, high = (100 * bound for bound in baseline.accuracy_change_ci95)
+    pairs = [("baseline", f"accuracy changed by {low:+.2f} to {high:+.2f} points (95% interval)")]
+    for change in baseline.latency:
+        what = "median, ms" if change.of == "p50_ms" else "times PyTorch"
+        verdict = "worse" if change.worse else "not worse"
+        pairs.append(
+            (
+                "",
+                f"batch {change.batch_size}: {what} {change.now:.3f}, was {change.baseline:.3f}:"
+                f" {verdict}",
+            )
+        )
+    return pairs + [("", f"not compared: {reason}") for reason in baseline.not_compared]

@@ -40,7 +40,7 @@ def command(
     provider: str,
     epochs: int | None,
     seed: int,
-    batch_sizes: tuple[int, ...],
+    batch_sizes: tuple[int, ...] | None,
     as_json: bool,
 ) -> int:
     """Train, export and evaluate several networks; end with one table.
@@ -53,7 +53,9 @@ def command(
     from commands.steps import TrainingOptions, evaluate_step, export_step, train_step
     from evaluate.evaluation import EvaluationOptions
     from evaluate.latency import LatencyOptions
-    from evaluate.onnx_runtime import provider_failure
+    from evaluate.onnx_runtime import SessionOptions
+    from evaluate.provider_trial import provider_failure
+    from evaluate.timing import TimingOptions
 
     show_log()
     if os.environ.get("WORLD_SIZE", "1") != "1":
@@ -63,7 +65,10 @@ def command(
     # A provider that does not work is better told before the trainings than after them.
     if failure := provider_failure(provider):
         raise failure
-    options = EvaluationOptions(provider=provider, latency=LatencyOptions(batch_sizes=batch_sizes))
+    options = EvaluationOptions(
+        session=SessionOptions(provider=provider),
+        timing=TimingOptions(latency=LatencyOptions(batch_sizes=batch_sizes)),
+    )
     evaluations = []
     for number, model in enumerate(models, start=1):
         log.info("%s (%d of %d): train", model, number, len(models))
@@ -79,7 +84,7 @@ def command(
         log.info("%s (%d of %d): export", model, number, len(models))
         export_step(run)
         log.info("%s (%d of %d): evaluate", model, number, len(models))
-        evaluations.append(evaluate_step(run, options))
+        evaluations.append(evaluate_step(run, options)[0])
     if as_json:
         print_json([evaluation.to_dict() for evaluation in evaluations])
     else:

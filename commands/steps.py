@@ -5,7 +5,7 @@ import shlex
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -149,7 +149,7 @@ def export_step(
                 probabilities=probabilities,
                 device=device,
             ),
-            open_onnx=lambda path: OnnxRunner(path, "cpu").logits,
+            open_onnx=lambda path: OnnxRunner(path).run,
             tolerance=tolerance_for("cpu", precision),
             on_batch=lambda done, total: progress("PyTorch's reference", done, total),
             command=command_line(),
@@ -163,16 +163,45 @@ def evaluate_step(
     precision: Precision = "float32",
     dataset: str | None = None,
     data_dir: Path | None = None,
-) -> Evaluation:
-    """Evaluate a variant of the run's network."""
+) -> tuple[Evaluation, Path]:
+    """Evaluate a variant of the run's network; return the evaluation and its file."""
     from evaluate.evaluation import evaluate
+    from evaluate.subject import subject_of_run
 
     exported = exported_network(run, precision)
-    spec = exported.trained.recipe.dataset
+    data = dataset_of_run(exported.trained.recipe.dataset, dataset, data_dir)
+    if options.explain:
+        from export.intermediates import intermediate_values
     with step_progress() as progress:
         return evaluate(
-            exported,
-            dataset_of_run(spec, dataset, data_dir),
+            subject_of_run(exported, data, options.reference, options.session),
+            data,
+            options,
+            pytorch_values=intermediate_values(exported) if options.explain else None,
+            on_step=progress,
+            command=command_line(),
+        )
+
+
+def evaluate_file_step(
+    options: "EvaluationOptions",
+    *,
+    onnx: Path,
+    reference_onnx: Path | None,
+    dataset: str,
+    data_dir: Path | None,
+    **input_options: Any,
+) -> tuple[Evaluation, Path]:
+    """Evaluate an ONNX file that no run made; return the evaluation and its file."""
+    from evaluate.evaluation import evaluate
+    from evaluate.graph_input import InputOptions
+    from evaluate.subject import subject_of_file
+
+    data = load_dataset(dataset, data_dir=data_dir)
+    with step_progress() as progress:
+        return evaluate(
+            subject_of_file(onnx, data, InputOptions(**input_options), reference_onnx),
+            data,
             options,
             on_step=progress,
             command=command_line(),

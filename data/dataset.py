@@ -24,6 +24,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from data.pages import release_pages
+
+HASHED_BYTES = 1 << 26  # at a time
 SplitName = Literal["train", "test"]
 SPLIT_NAMES: tuple[SplitName, ...] = ("train", "test")
 
@@ -132,7 +135,10 @@ def split_sha256(images_NCHW: NDArray[np.uint8], labels_N: NDArray[np.int64]) ->
         "labels": {"dtype": "int64", "shape": list(labels_N.shape)},
     }
     digest = hashlib.sha256(canonical_json(header))
-    digest.update(images_NCHW.reshape(-1).data)
+    pixels = images_NCHW.reshape(-1)
+    for start in range(0, len(pixels), HASHED_BYTES):
+        digest.update(pixels[start : start + HASHED_BYTES].data)
+        release_pages(images_NCHW)
     digest.update(labels_N.astype("<i8", copy=False).data)
     return digest.hexdigest()
 

@@ -6,24 +6,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artifacts.evaluation_records import AccuracyRecord, ClassAccuracy
-from artifacts.logits import Logits
-from errors import DatasetError
+from evaluate.answers import Answers
 from evaluate.statistics import wilson_interval
 
 CALIBRATION_BINS = 15  # as in Guo et al. 2017
+# Logits that vary by less, relative to the largest, are one answer with rounding: eight units in
+# the last place of a float32.
+_ROUNDING = 2.0**-20
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Accuracy:
-    """A confusion matrix and what follows from it, and how well confidence foretells it.
+    """Counts over some examples; those of more examples are their sum.
 
     Attributes:
         confusion: int64 [label, predicted], counts of examples.
-        calibration_error: expected calibration error, or None where a logit is not finite.
+        confidence_B: float64, the sum of the confidences in each calibration bin.
+        correct_B: int64, the correct examples in each calibration bin.
+        low_K: the smallest logit of each class.
+        high_K: the largest.
+        nonfinite: how many logits are no finite numbers; such slices are in no bin.
     """
 
     confusion: NDArray[np.int64]
-    calibration_error: float | None
+    confidence_B: NDArray[np.float64]
+    correct_B: NDArray[np.int64]
+    low_K: NDArray[np.float64]
+    high_K: NDArray[np.float64]
+    nonfinite: int
+
+    def __add__(self, other: "Accuracy") -> "Accuracy":
+        return Accuracy(
+            confusion=self.confusion + other.confusion,
+            confidence_B=self.confidence_B + other.confidence_B,
+            correct_B=self.correct_B + other.correct_B,
+            low_K=np.minimum(self.low_K, other.low_K),
+            high_K=np.maximum(self.high_K, other.high_K),
+            nonfinite=self.nonfinite + other.nonfinite,
+        )
 
     @property
     def correct(self) -> int:
@@ -39,6 +59,26 @@ class Accuracy:
     def top1(self) -> float:
         """Fraction of the examples that were classified correctly."""
         return self.correct / self.examples
+
+    @property
+    def calibration_error(self) -> float | None:
+        """Expected calibration error (Naeini et al. 2015; Guo et al. 2017), or None if nonfinite.
+
+        Examples are put into bins of equal width by their confidence, the largest of their softmax
+        probabilities; a bin holds its upper bound and not its lower one. The error is the mean over
+        the examples of how far their bin's accuracy is from its mean confidence: 0 to 1.
+        """
+        if self.nonfinite:
+            return None
+        return float(np.abs(self.confidence_B - self.correct_B).sum() / self.examples)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all examples have the same logits, up to the rounding of float32."""
+        if self.nonfinite or self.examples < 2:
+            return False
+        largest = np.maximum(np.abs(self.low_K), np.abs(self.high_K)).max()
+        return bool(((self.high_K - self.low_K) <= _ROUNDING * largest).all())
 
     def record(self, classes: tuple[str, ...]) -> AccuracyRecord:
         """Return the counts by class name, with the 95% Wilson interval of the whole."""
@@ -57,49 +97,45 @@ class Accuracy:
             ),
             confusion=tuple(tuple(row) for row in self.confusion.tolist()),
             expected_calibration_error=self.calibration_error,
+            constant_output=self.is_constant,
         )
 
 
-def accuracy_from_logits(logits_NK: Logits, labels_N: NDArray[np.int64]) -> Accuracy:
-    """Return the accuracy of the class with the largest logit.
+def accuracy_of(answers: Answers, *, probabilities: bool = False) -> Accuracy:
+    """Return the counts of the class with the largest logit.
 
-    Raises:
-        DatasetError: a label is none of the K classes.
-        ValueError: there are not as many labels as logits.
+    Args:
+        answers: at least one.
+        probabilities: the answers have been through a softmax already.
     """
-    if labels_N.shape != logits_NK.shape[:1]:
-        raise ValueError(f"labels {labels_N.shape} of logits {logits_NK.shape}")
-    classes = logits_NK.shape[1]
-    outside = np.flatnonzero((labels_N < 0) | (labels_N >= classes))
-    if len(outside):
-        index = int(outside[0])
-        raise DatasetError(
-            "labels",
-            f"label {labels_N[index]} at index {index}, wanted 0 to {classes - 1}",
-        )
-    predicted = np.argmax(logits_NK, axis=1)
-    pairs = labels_N * classes + predicted
-    counts = np.bincount(pairs, minlength=classes * classes)
+    classes = len(answers.logits_KN)
+    pairs_N = answers.labels_N * classes + answers.predicted_N
+    counts = np.bincount(pairs_N, minlength=classes * classes)
+    confidence_B, correct_B = _calibration(answers, probabilities)
     return Accuracy(
         confusion=counts.reshape(classes, classes).astype(np.int64),
-        calibration_error=calibration_error(logits_NK, predicted == labels_N),
+        confidence_B=confidence_B,
+        correct_B=correct_B,
+        low_K=answers.logits_KN.min(axis=1),
+        high_K=answers.logits_KN.max(axis=1),
+        nonfinite=answers.nonfinite,
     )
 
 
-def calibration_error(logits_NK: Logits, is_correct_N: NDArray[np.bool_]) -> float | None:
-    """Return the expected calibration error (Naeini et al. 2015; Guo et al. 2017).
-
-    Examples are put into bins of equal width by their confidence, the largest of their softmax
-    probabilities; a bin holds its upper bound and not its lower one. The error is the mean over the
-    examples of how far their bin's accuracy is from its mean confidence: 0 to 1, or None where a
-    logit is not finite.
-    """
-    if not np.isfinite(logits_NK).all():
-        return None
-    logits = logits_NK.astype(np.float64)
-    largest_N1 = logits.max(axis=1, keepdims=True)
-    confidence_N = 1 / np.exp(logits - largest_N1).sum(axis=1)
-    bins_N = np.ceil(confidence_N * CALIBRATION_BINS).astype(np.int64) - 1
-    confident = np.bincount(bins_N, weights=confidence_N, minlength=CALIBRATION_BINS)
-    correct = np.bincount(bins_N[is_correct_N], minlength=CALIBRATION_BINS)
-    return float(np.abs(confident - correct).sum() / len(logits))
+def _calibration(
+    answers: Answers, probabilities: bool
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the sum of the confidences and the correct examples in each bin."""
+    if answers.nonfinite:
+        return np.zeros(CALIBRATION_BINS), np.zeros(CALIBRATION_BINS, np.int64)
+    largest_N = answers.logits_KN.max(axis=0)
+    if probabilities:
+        confidence_N = np.clip(largest_N, 0.0, 1.0)
+    else:
+        confidence_N = 1 / np.exp(answers.logits_KN - largest_N).sum(axis=0)
+    # The smallest bin also takes 0 itself, which only given probabilities can be.
+    bins_N = np.maximum(np.ceil(confidence_N * CALIBRATION_BINS).astype(np.int64) - 1, 0)
+    return (
+        np.asarray(np.bincount(bins_N, confidence_N, minlength=CALIBRATION_BINS), np.float64),
+        np.bincount(bins_N[answers.is_correct_N], minlength=CALIBRATION_BINS),
+    )

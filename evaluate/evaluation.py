@@ -1,136 +1,266 @@
 """An evaluation from start to record: what `evaluate` does once the options are read."""
 
-import importlib.util
-import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
-import numpy as np
-
-from artifacts.chain import ExportedNetwork
+from artifacts.choices import ReferenceSource
 from artifacts.environment import current_environment
 from artifacts.evaluation_records import (
-    AccuracyRecord,
+    BatchIndependence,
     EvaluatedDataset,
-    EvaluatedModel,
     Evaluation,
-    LatencyRecord,
+    Explanation,
+    GraphInput,
+    GraphOutput,
     ParityRecord,
     ProviderProof,
 )
 from artifacts.json_records import write_record
-from artifacts.logits import (
-    Images,
-    Logits,
-    LogitsFunction,
-    ReferenceLogits,
-    Tolerance,
-    load_reference,
-)
-from data import Dataset, Split
-from errors import ArtifactError
-from evaluate.accuracy import accuracy_from_logits
-from evaluate.gates import (
-    Gates,
-    accuracy_failures,
-    latency_failures,
-    parity_failures,
-    provider_failures,
-)
-from evaluate.latency import LatencyOptions, measured_latency
-from evaluate.onnx_runtime import OnnxRunner
-from evaluate.parity import parity_of
-from evaluate.tolerances import tolerance_for
-
-BATCH_SIZE = 128
-log = logging.getLogger("onnxproof")
-OnStep = Callable[[str, int, int], None]  # what is going on, done, in all
+from artifacts.logits import IntermediateValues, Tolerance
+from data import Dataset
+from evaluate.baseline import compared_with_baseline, read_baseline
+from evaluate.batch_independence import batch_independence
+from evaluate.cluster import ClusterOptions, cluster_pass
+from evaluate.gates import Evidence, Gates, failures_of
+from evaluate.graph_input import graph_input, graph_output, logits_function
+from evaluate.machine_state import MachineWatch
+from evaluate.onnx_runtime import GPU_PROVIDERS, OnnxRunner, SessionOptions
+from evaluate.passes import OnStep, PassPlan, PassSums, SliceComputer, local_pass
+from evaluate.subject import Subject
+from evaluate.timing import TimedGraph, TimingOptions, Timings, timings
+from evaluate.tolerances import CPU_FLOAT32, tolerance_for
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationOptions:
-    """What the user decides about an evaluation."""
+    """What the user decides about an evaluation.
 
-    provider: str = "cpu"
+    Attributes:
+        session: provider, its options, threads.
+        gates: what is wanted beyond parity.
+        timing: None times nothing.
+        reference: PyTorch's logits as recorded, or computed now.
+        atol: of the tolerance, instead of the named one's.
+        rtol: the same.
+        explain: when parity fails, find the node where it begins.
+        cluster: where to compute the pass; None: in this process.
+        baseline: an earlier evaluation's file.
+    """
+
+    session: SessionOptions = field(default_factory=SessionOptions)
     gates: Gates = field(default_factory=Gates)
-    latency: LatencyOptions | None = field(default_factory=LatencyOptions)  # None: not measured
+    timing: TimingOptions | None = field(default_factory=TimingOptions)
+    reference: ReferenceSource = "recorded"
     atol: float | None = None
     rtol: float | None = None
-    threads: int | None = None  # of each side; None: as many as this process may use
+    explain: bool = False
+    cluster: ClusterOptions | None = None
+    baseline: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Opened:
+    """A subject, loaded."""
+
+    subject: Subject
+    dataset: Dataset
+    runner: OnnxRunner
+    form: GraphInput
+    output: GraphOutput
+    tolerance: Tolerance
 
 
 def evaluate(
-    exported: ExportedNetwork,
+    subject: Subject,
     dataset: Dataset,
     options: EvaluationOptions,
     *,
+    pytorch_values: IntermediateValues | None = None,
     on_step: OnStep,
     command: str,
-) -> Evaluation:
-    """Prove one exported variant on one provider; write the evaluation and return it.
+) -> tuple[Evaluation, Path]:
+    """Prove one ONNX file on one provider; write the evaluation and return it with its path.
 
     Args:
-        exported: the variant, its chain of hashes verified.
-        dataset: the one that its recipe names; its whole test split is evaluated.
+        subject: the file, and what it is held against.
+        dataset: whose whole test split is evaluated.
         options: what the user decides.
+        pytorch_values: what an explanation compares with; None: the graph itself, on the CPU.
         on_step: is told how it goes on.
         command: for the record.
 
     Raises:
         UnusableError: the provider does not work here; nothing is written then.
-        ArtifactError: the reference is damaged, or is not of these examples.
+        UsageError: an option does not fit the graph or the provider.
+        ArtifactError: the reference or the baseline is damaged, or is not of these examples.
         DatasetError: a label is no class of the model.
         UnfinishedError: ONNX Runtime could not run the graph, or the disk is full.
     """
-    runner = OnnxRunner(exported.onnx, options.provider, threads=options.threads)
-    tolerance = tolerance_for(
-        options.provider, exported.variant.precision, atol=options.atol, rtol=options.rtol
+    watch = MachineWatch(gpu=options.session.provider in GPU_PROVIDERS)
+    opened = _opened(subject, dataset, options)
+    evaluated = _evaluated_dataset(dataset)
+    # Read first: who names a wrong file is told at once.
+    earlier = read_baseline(options.baseline, evaluated) if options.baseline else None
+    sums = _sums(opened, options, on_step)
+    names = _class_names(dataset, len(sums.onnx.low_K))
+    accuracy = sums.onnx.record(names)
+    parity = _parity(opened, sums, names)
+    independence = _independence(opened)
+    explanation = None
+    if options.explain and parity is not None and not parity.within_tolerance:
+        explanation = _explanation(opened, parity, pytorch_values)
+    times = _timings(opened, options, on_step)
+    environment = current_environment()
+    baseline = earlier and compared_with_baseline(
+        *earlier,
+        accuracy=accuracy,
+        latency=times.latency,
+        environment=environment,
+        provider=options.session.provider,
     )
-    reference = _reference_of(exported, dataset)
-    logits_NK = _logits_over(runner, dataset.test.images, on_step)
-    accuracy, parity = _accuracy_and_parity(logits_NK, reference, dataset, tolerance)
-    latency = _latency(exported, runner, dataset.test, options, tolerance, on_step)
-    proof = ProviderProof(
-        requested=runner.requested,
-        session=runner.session_providers,
-        nodes=runner.nodes,
-        copies=runner.copies,
-        options=runner.options,
-    )
-    failures = (
-        *provider_failures(proof, runner.session_providers[0]),
-        *parity_failures(parity, options.gates),
-        *accuracy_failures(accuracy, parity.pytorch_accuracy, options.gates),
-        *latency_failures(latency, options.gates),
+    proof = _proof(opened.runner)
+    failures = failures_of(
+        Evidence(
+            provider=proof,
+            full_name=opened.runner.full_name,
+            parity=parity,
+            independence=independence,
+            accuracy=accuracy,
+            latency=times.latency,
+            offline=times.offline,
+            server=times.server,
+            baseline=baseline,
+        ),
+        options.gates,
     )
     evaluation = Evaluation(
         verdict="fail" if failures else "pass",
         failures=failures,
-        model=_evaluated_model(exported),
-        dataset=_evaluated_dataset(dataset),
+        model=subject.model,
+        dataset=evaluated,
         provider=proof,
+        input=opened.form,
+        output=opened.output,
         accuracy=accuracy,
         parity=parity,
-        latency=latency,
-        load_ms=runner.load_ms,
-        reference_sha256=exported.reference.sha256,
-        environment=current_environment(),
+        batch_independence=independence,
+        explanation=explanation,
+        scenario=options.timing.scenario if options.timing else None,
+        latency=times.latency,
+        offline=times.offline,
+        server=times.server,
+        load_ms=opened.runner.load_ms,
+        baseline=baseline,
+        reference_sha256=subject.reference_sha256,
+        machine=watch.state(),
+        environment=environment,
         command=command,
     )
-    run = exported.trained.run
-    write_record(run.evaluation(exported.variant.precision, options.provider), evaluation)
-    return evaluation
+    path = subject.run.evaluation(subject.model.precision, options.session.provider)
+    write_record(path, evaluation)
+    return evaluation, path
 
 
-def _evaluated_model(exported: ExportedNetwork) -> EvaluatedModel:
-    variant = exported.variant
-    return EvaluatedModel(
-        onnx_sha256=variant.onnx_sha256,
-        precision=variant.precision,
-        checkpoint_sha256=variant.checkpoint_sha256,
-        opset=variant.opset,
-        name=exported.trained.recipe.model.name,
-        parameters=exported.trained.training.parameters,
+def _opened(subject: Subject, dataset: Dataset, options: EvaluationOptions) -> _Opened:
+    runner = OnnxRunner(subject.onnx, options.session)
+    precision = subject.model.precision
+    if subject.reference is None and precision == "int8":
+        tolerance = CPU_FLOAT32  # that the graph agrees with itself; there is no other side
+    else:
+        tolerance = tolerance_for(
+            options.session.provider,
+            precision,
+            tf32=options.session.tf32,
+            atol=options.atol,
+            rtol=options.rtol,
+        )
+    return _Opened(
+        subject=subject,
+        dataset=dataset,
+        runner=runner,
+        form=graph_input(runner.inputs, dataset.image_shape, subject.input_options),
+        output=graph_output(runner.outputs, subject.softmaxed),
+        tolerance=tolerance,
+    )
+
+
+def _sums(opened: _Opened, options: EvaluationOptions, on_step: OnStep) -> PassSums:
+    test = opened.dataset.test
+    plan = PassPlan(
+        onnx=opened.subject.onnx.resolve(),
+        session=options.session,
+        form=opened.form,
+        output=opened.output,
+        reference=opened.subject.reference,
+        tolerance=opened.tolerance,
+    )
+    if options.cluster:
+        return cluster_pass(plan, test.images, test.labels, options.cluster, on_step)
+    return local_pass(SliceComputer(plan, opened.runner), test.images, test.labels, on_step)
+
+
+def _parity(opened: _Opened, sums: PassSums, names: tuple[str, ...]) -> ParityRecord | None:
+    reference = opened.subject.reference
+    if reference is None or sums.parity is None or sums.reference is None:
+        return None
+    return sums.parity.record(
+        tolerance=opened.tolerance,
+        source=reference.source,
+        reference=sums.reference,
+        reference_record=sums.reference.record(names),
+        live=sums.live.record() if sums.live else None,
+    )
+
+
+def _independence(opened: _Opened) -> BatchIndependence | None:
+    return batch_independence(
+        logits_function(opened.runner, opened.form, opened.output),
+        opened.dataset.test.images,
+        batch_size=opened.form.batch or 128,
+        tolerance=opened.tolerance,
+    )
+
+
+def _explanation(
+    opened: _Opened, parity: ParityRecord, pytorch_values: IntermediateValues | None
+) -> Explanation:
+    from evaluate.departure import explained
+
+    return explained(
+        opened.subject.onnx,
+        opened.runner.asked,
+        opened.form,
+        opened.output,
+        opened.tolerance,
+        images=opened.dataset.test.images,
+        worst_index=parity.worst_index,
+        pytorch_values=pytorch_values,
+    )
+
+
+def _timings(opened: _Opened, options: EvaluationOptions, on_step: OnStep) -> Timings:
+    if options.timing is None:
+        return Timings()
+    graph = TimedGraph(
+        subject=opened.subject,
+        runner=opened.runner,
+        form=opened.form,
+        output=opened.output,
+        tolerance=opened.tolerance,
+    )
+    return timings(graph, opened.dataset.test.images, options.timing, on_step)
+
+
+def _proof(runner: OnnxRunner) -> ProviderProof:
+    asked = runner.asked
+    return ProviderProof(
+        requested=asked.provider,
+        session=runner.session_providers,
+        nodes=runner.nodes,
+        copies=runner.copies,
+        options=asked.all_provider_options,
+        cpu_nodes_allowed=asked.allow_cpu_nodes,
+        tf32=asked.tf32 if asked.provider in GPU_PROVIDERS else None,
     )
 
 
@@ -144,81 +274,7 @@ def _evaluated_dataset(dataset: Dataset) -> EvaluatedDataset:
     )
 
 
-def _reference_of(exported: ExportedNetwork, dataset: Dataset) -> ReferenceLogits:
-    path = exported.trained.run.reference
-    reference = load_reference(path)
-    if reference.split_sha256 != dataset.test.sha256 or len(reference.float32_NK) != len(
-        dataset.test
-    ):
-        raise ArtifactError(
-            str(path),
-            f"was computed on another test split than {dataset.name}'s"
-            f" (sha256 {reference.split_sha256[:12]}, found {dataset.test.sha256[:12]})",
-            hint=f"export again with: python cli.py export --run {path.parent}",
-        )
-    return reference
-
-
-def _logits_over(runner: OnnxRunner, images: Images, on_step: OnStep) -> Logits:
-    """Return logits_NK of all images, the short last batch included."""
-    parts = []
-    for start in range(0, len(images), BATCH_SIZE):
-        parts.append(runner.logits(images[start : start + BATCH_SIZE]))
-        on_step("accuracy and parity", min(start + BATCH_SIZE, len(images)), len(images))
-    return np.concatenate(parts)
-
-
-def _accuracy_and_parity(
-    logits_NK: Logits, reference: ReferenceLogits, dataset: Dataset, tolerance: Tolerance
-) -> tuple[AccuracyRecord, ParityRecord]:
-    labels_N = np.asarray(dataset.test.labels)
-    accuracy = accuracy_from_logits(logits_NK, labels_N).record(dataset.classes)
-    pytorch = accuracy_from_logits(reference.float32_NK, labels_N).record(dataset.classes)
-    parity = parity_of(
-        logits_NK,
-        reference.float32_NK,
-        reference.float64_NK,
-        labels_N,
-        tolerance=tolerance,
-        source="recorded",
-        pytorch_accuracy=pytorch,
-    )
-    return accuracy, parity
-
-
-def _latency(
-    exported: ExportedNetwork,
-    runner: OnnxRunner,
-    split: Split,
-    options: EvaluationOptions,
-    tolerance: Tolerance,
-    on_step: OnStep,
-) -> tuple[LatencyRecord, ...]:
-    if options.latency is None:
-        return ()
-    pytorch = _pytorch_side(exported, options.provider, runner.threads)
-    records = []
-    sizes = options.latency.batch_sizes
-    for done, size in enumerate(sizes):
-        on_step(f"latency at batch {size}", done, len(sizes))
-        records.append(
-            measured_latency(
-                runner.logits,
-                pytorch,
-                np.array(split.images[np.arange(size) % len(split)]),
-                options=options.latency,
-                tolerance=tolerance,
-                threads=runner.threads,
-            )
-        )
-    on_step("latency", len(sizes), len(sizes))
-    return tuple(records)
-
-
-def _pytorch_side(exported: ExportedNetwork, provider: str, threads: int) -> LogitsFunction | None:
-    if importlib.util.find_spec("torch") is None:
-        log.warning("PyTorch is not installed: ONNX Runtime is timed without it")
-        return None
-    from evaluate.torch_runner import pytorch_logits_function
-
-    return pytorch_logits_function(exported.trained, provider, threads)
+def _class_names(dataset: Dataset, classes: int) -> tuple[str, ...]:
+    """Return a name for each logit; a graph may have more classes than the dataset names."""
+    names = dataset.classes[:classes]
+    return (*names, *(str(number) for number in range(len(names), classes)))

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from artifacts.choices import Scenario
 from artifacts.evaluation_records import (
     AccuracyRecord,
-    LatencyRecord,
+    BaselineComparison,
+    BatchIndependence,
     ParityRecord,
     ProviderProof,
 )
+from artifacts.latency_records import LatencyRecord, OfflineRecord, ServerRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,15 +25,59 @@ class Gates:
     max_p99_ms: float | None = None
     min_speedup: float | None = None  # PyTorch's median over ONNX Runtime's
 
-    @property
-    def needs_latency(self) -> tuple[str, ...]:
-        """The options among them that cannot be held to without a timing."""
+    def unanswered(self, scenario: Scenario | None) -> tuple[str, ...]:
+        """Return the options among them that such a timing, or none, cannot answer."""
+        answered = {
+            "single-stream": ("--max-p50-ms", "--max-p99-ms", "--min-speedup"),
+            "offline": ("--min-speedup",),
+            "server": ("--max-p99-ms",),
+            None: (),
+        }
         wanted = {
             "--max-p50-ms": self.max_p50_ms,
             "--max-p99-ms": self.max_p99_ms,
             "--min-speedup": self.min_speedup,
         }
-        return tuple(option for option, value in wanted.items() if value is not None)
+        return tuple(
+            option
+            for option, value in wanted.items()
+            if value is not None and option not in answered[scenario]
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """All that the verdict rests on; None where there is nothing of the kind."""
+
+    provider: ProviderProof
+    full_name: str  # of the provider that was asked for
+    parity: ParityRecord | None
+    independence: BatchIndependence | None
+    accuracy: AccuracyRecord
+    latency: Sequence[LatencyRecord] = ()
+    offline: OfflineRecord | None = None
+    server: ServerRecord | None = None
+    baseline: BaselineComparison | None = None
+
+
+def failures_of(evidence: Evidence, gates: Gates) -> tuple[str, ...]:
+    """Return a line for everything that does not hold; the verdict is `pass` where there is none.
+
+    Nothing hides behind an earlier failure, but for figures that nonfinite values leave without
+    meaning.
+    """
+    parity, accuracy = evidence.parity, evidence.accuracy
+    pytorch = parity.pytorch_accuracy if parity else None
+    return (
+        *provider_failures(evidence.provider, evidence.full_name),
+        *(parity_failures(parity, gates) if parity else output_failures(accuracy)),
+        *independence_failures(evidence.independence),
+        *accuracy_failures(accuracy, pytorch, gates),
+        *latency_failures(evidence.latency, gates),
+        *(offline_failures(evidence.offline, gates) if evidence.offline else ()),
+        *(server_failures(evidence.server) if evidence.server else ()),
+        *(baseline_failures(evidence.baseline) if evidence.baseline else ()),
+    )
 
 
 def provider_failures(provider: ProviderProof, full_name: str) -> list[str]:
@@ -38,7 +85,7 @@ def provider_failures(provider: ProviderProof, full_name: str) -> list[str]:
     if not provider.nodes:
         return ["provider: ONNX Runtime did not say where it put the nodes"]
     elsewhere = {name: count for name, count in provider.nodes.items() if name != full_name}
-    if not elsewhere:
+    if not elsewhere or provider.cpu_nodes_allowed:
         return []
     places = ", ".join(f"{count} on {name}" for name, count in elsewhere.items())
     return [f"provider: not all nodes run on {full_name}: {places}"]
@@ -50,7 +97,10 @@ def parity_failures(parity: ParityRecord, gates: Gates) -> list[str]:
         return [f"parity: {parity.nonfinite} logits are not finite numbers"]
     failures = []
     if parity.constant_output:
-        failures.append("parity: PyTorch gives every image the same logits, which proves nothing")
+        failures.append(
+            "parity: the reference gives every image the same logits, as far as tolerance"
+            f" {parity.tolerance} can tell, which proves nothing"
+        )
     if not parity.within_tolerance:
         failures.append(
             f"parity: {parity.elements_outside} logits differ by more than {parity.tolerance}"
@@ -60,18 +110,47 @@ def parity_failures(parity: ParityRecord, gates: Gates) -> list[str]:
         failures.append(f"parity: {parity.unexplained_flips} unexplained flips")
     if gates.max_flips is not None and parity.flips > gates.max_flips:
         failures.append(f"parity: {parity.flips} flips, more than --max-flips {gates.max_flips}")
+    if parity.live and not parity.live.within_tolerance:
+        seen = "one is not finite" if parity.live.max_abs is None else f"{parity.live.max_abs:.3g}"
+        failures.append(
+            "parity: PyTorch's logits of now are not the recorded ones; largest difference"
+            f" {seen}: export again"
+        )
     return failures
 
 
-def accuracy_failures(accuracy: AccuracyRecord, pytorch: AccuracyRecord, gates: Gates) -> list[str]:
+def output_failures(accuracy: AccuracyRecord) -> list[str]:
+    """Return a line where there is no reference and the outputs are none that could be right."""
+    if accuracy.expected_calibration_error is None:
+        return ["outputs: some logits are not finite numbers"]
+    if accuracy.constant_output:
+        return ["outputs: every image gets the same logits"]
+    return []
+
+
+def independence_failures(independence: BatchIndependence | None) -> list[str]:
+    """Return a line where an image's logits depend on what else is in its batch."""
+    if independence is None or independence.within_tolerance:
+        return []
+    by = "" if independence.max_abs is None else f", by up to {independence.max_abs:.3g}"
+    return [f"batch: an image gets other logits alone than among others{by}"]
+
+
+def accuracy_failures(
+    accuracy: AccuracyRecord, pytorch: AccuracyRecord | None, gates: Gates
+) -> list[str]:
     """Return a line for each accuracy gate that does not hold."""
     failures = []
     if gates.min_accuracy is not None and accuracy.top1 < gates.min_accuracy:
         failures.append(
             f"accuracy: {accuracy.top1:.4f} is below --min-accuracy {gates.min_accuracy:g}"
         )
+    if gates.max_accuracy_drop is None:
+        return failures
+    if pytorch is None:
+        return [*failures, "accuracy: there is no reference for --max-accuracy-drop"]
     lost = 100 * (pytorch.correct - accuracy.correct) / accuracy.examples
-    if gates.max_accuracy_drop is not None and lost > gates.max_accuracy_drop:
+    if lost > gates.max_accuracy_drop:
         failures.append(
             f"accuracy: {lost:.2f} points below PyTorch, more than"
             f" --max-accuracy-drop {gates.max_accuracy_drop:g}"
@@ -86,9 +165,54 @@ def latency_failures(latency: Sequence[LatencyRecord], gates: Gates) -> list[str
         where = f"latency at batch {timing.batch_size}"
         if not timing.outputs_verified:
             failures.append(f"{where}: timed calls did not give the outputs of untimed ones")
-        checks = (_p50_failure, _p99_failure, _speedup_failure)
-        found = (check(timing, gates) for check in checks)
+        found = (
+            _p50_failure(timing, gates),
+            _p99_failure(timing, gates),
+            _speedup_failure(timing.speedup, gates),
+        )
         failures += [f"{where}: {failure}" for failure in found if failure]
+    return failures
+
+
+def offline_failures(offline: OfflineRecord, gates: Gates) -> list[str]:
+    """Return a line for each thing that the throughput does not hold."""
+    failures = []
+    if not offline.outputs_verified:
+        failures.append("offline: timed passes did not give the outputs of untimed ones")
+    if failure := _speedup_failure(offline.speedup, gates):
+        failures.append(f"offline: {failure}")
+    return failures
+
+
+def server_failures(server: ServerRecord) -> list[str]:
+    """Return a line for each thing that no rate of arrivals held."""
+    failures = []
+    if not server.outputs_verified:
+        failures.append("server: queries were not answered with the outputs of untimed calls")
+    if server.queries_per_second is None:
+        slowest = min(trial.queries_per_second for trial in server.trials)
+        failures.append(
+            f"server: not even {slowest:.3g} queries a second hold p99 under {server.bound_ms:g} ms"
+        )
+    return failures
+
+
+def baseline_failures(baseline: BaselineComparison) -> list[str]:
+    """Return a line for everything that became worse."""
+    failures = []
+    if baseline.accuracy_worse:
+        low, high = (100 * bound for bound in baseline.accuracy_change_ci95)
+        failures.append(
+            f"baseline: accuracy changed by {low:.2f} to {high:.2f} points (95% interval)"
+        )
+    for change in baseline.latency:
+        if change.worse:
+            of = "median" if change.of == "p50_ms" else "speed beside PyTorch"
+            unit = " ms" if change.of == "p50_ms" else " times"
+            failures.append(
+                f"baseline: {of} at batch {change.batch_size} is {change.now:.3f}{unit}, was"
+                f" {change.baseline:.3f}"
+            )
     return failures
 
 
@@ -108,11 +232,11 @@ def _p99_failure(timing: LatencyRecord, gates: Gates) -> str | None:
     return None
 
 
-def _speedup_failure(timing: LatencyRecord, gates: Gates) -> str | None:
+def _speedup_failure(speedup: float | None, gates: Gates) -> str | None:
     if gates.min_speedup is None:
         return None
-    if timing.speedup is None:
+    if speedup is None:
         return "PyTorch was not timed, so --min-speedup cannot hold"
-    if timing.speedup < gates.min_speedup:
-        return f"{timing.speedup:.2f} times PyTorch, below --min-speedup {gates.min_speedup:g}"
+    if speedup < gates.min_speedup:
+        return f"{speedup:.2f} times PyTorch, below --min-speedup {gates.min_speedup:g}"
     return None

@@ -4,12 +4,15 @@ import gc
 import math
 import time
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from artifacts.evaluation_records import LatencyRecord, Timing
-from artifacts.logits import Images, Logits, LogitsFunction, Tolerance
+from artifacts.latency_records import Boundary, LatencyRecord, Timing
+from artifacts.logits import Logits, Tolerance
+from evaluate.statistics import median_interval, ratio_interval
+from evaluate.timed_call import TimedCall
 
 WARM_UP_RUNS = 5
 WARM_UP_SECONDS = 0.2
@@ -25,7 +28,7 @@ MIN_SAMPLES_FOR_PERCENTILE = {90: 64, 95: 130, 99: 662}
 class LatencyOptions:
     """How long to measure each batch size, on each side: both minima must be reached."""
 
-    batch_sizes: tuple[int, ...] = (1, 32)
+    batch_sizes: tuple[int, ...] | None = None  # None: the usual ones, or the graph's own
     min_samples: int = 64
     min_seconds: float = 1.0
     max_seconds: float = 20.0  # ends the wait for samples where one call takes very long
@@ -42,130 +45,154 @@ class LatencyOptions:
 
 @dataclass(kw_only=True)
 class _Side:
-    """One of the two that are timed, with its samples so far."""
+    """One of the two that are timed, with its samples so far, those of a block together."""
 
-    function: LogitsFunction
-    images: Images
+    timed: TimedCall
     expected: Logits
     first_run_ms: float
-    samples_ms: list[float] = field(default_factory=list)
+    blocks_ms: list[list[float]] = field(default_factory=list)
     outputs_verified: bool = True
 
     @property
+    def samples(self) -> int:
+        return sum(len(block) for block in self.blocks_ms)
+
+    @property
     def seconds(self) -> float:
-        return sum(self.samples_ms) / 1000
+        return sum(sum(block) for block in self.blocks_ms) / 1000
 
     def is_measured(self, options: LatencyOptions) -> bool:
-        enough_samples = len(self.samples_ms) >= options.min_samples
-        enough = enough_samples and self.seconds >= options.min_seconds
+        enough = self.samples >= options.min_samples and self.seconds >= options.min_seconds
         return enough or self.seconds >= options.limit_seconds
 
 
 def measured_latency(
-    onnx: LogitsFunction,
-    pytorch: LogitsFunction | None,
-    images: Images,
+    onnx: TimedCall,
+    pytorch: TimedCall | None,
     *,
+    batch_size: int,
+    boundary: Boundary,
     options: LatencyOptions,
     tolerance: Tolerance,
     threads: int,
+    cuda_graph: bool = False,
 ) -> LatencyRecord:
-    """Return the timing of one batch, from numpy array to numpy array on both sides.
+    """Return the timing of one batch, bracketed at the same boundary on both sides.
 
     Every shape is warmed up; blocks of the two sides alternate, so that a change of the machine's
     clock or load meets both; a block's first call is not timed, since it pays for waking threads
     that slept while the other side ran. The outputs of the timed calls are compared with untimed
-    ones.
+    ones; where all calls leave them in one place, that of each block's last call, after the place
+    was overwritten.
 
     Args:
         onnx: ONNX Runtime's side.
-        pytorch: PyTorch's side, or None where PyTorch is not installed.
-        images: the batch, uint8 [batch, C, H, W].
+        pytorch: PyTorch's side, or None where there is none.
+        batch_size: of what both run.
+        boundary: what the clock brackets, for the record.
         options: how long to measure.
         tolerance: that timed outputs are held to.
         threads: of each side, for the record.
+        cuda_graph: whether both replay a captured graph, for the record.
     """
-    sides = [_warmed_up(function, images) for function in (onnx, pytorch) if function is not None]
+    sides = [_warmed_up(timed) for timed in (onnx, pytorch) if timed is not None]
     while not all(side.is_measured(options) for side in sides):
         for side in sides:
             # A side that has enough goes on beside the other, but not for ever.
             if side.seconds < options.limit_seconds:
                 _run_block(side, tolerance)
-    onnx_timing = _timing(sides[0])
-    pytorch_timing = _timing(sides[1]) if pytorch is not None else None
+    onnx_timing = _timing(sides[0], batch_size)
+    pytorch_timing = _timing(sides[1], batch_size) if pytorch is not None else None
     return LatencyRecord(
         **dict(onnx_timing),
-        batch_size=len(images),
-        boundary="host",
+        batch_size=batch_size,
+        boundary=boundary,
         outputs_verified=all(side.outputs_verified for side in sides),
         threads=threads,
+        cuda_graph=cuda_graph,
         pytorch=pytorch_timing,
         speedup=pytorch_timing.p50_ms / onnx_timing.p50_ms if pytorch_timing else None,
+        speedup_ci95=ratio_interval(sides[1].blocks_ms, sides[0].blocks_ms)
+        if pytorch_timing
+        else None,
     )
 
 
-def _warmed_up(function: LogitsFunction, images: Images) -> _Side:
+def _warmed_up(timed: TimedCall) -> _Side:
+    """Return a side that has run often enough to be at its usual speed."""
     start = time.perf_counter()
-    expected = function(images)
+    expected = timed.logits(timed.call())
     first_run_ms = (time.perf_counter() - start) * 1000
+    expected = expected.copy()
     runs = 1
     while runs < WARM_UP_RUNS or time.perf_counter() - start < WARM_UP_SECONDS:
-        function(images)
+        timed.call()
         runs += 1
-    return _Side(function=function, images=images, expected=expected, first_run_ms=first_run_ms)
+    return _Side(timed=timed, expected=expected, first_run_ms=first_run_ms)
 
 
 def _run_block(side: _Side, tolerance: Tolerance) -> None:
-    function, images = side.function, side.images
-    outputs: list[Logits] = []
-    function(images)  # wakes this side's threads
+    call, forget = side.timed.call, side.timed.forget
+    returned: list[Any] = []
+    samples_ms: list[float] = []
+    if forget:
+        forget()
+    call()  # wakes this side's threads
     clock = time.perf_counter_ns
     collects_garbage = gc.isenabled()
     gc.disable()  # as timeit does: a collection belongs to this process, not to the call
     try:
         end = clock() + int(BLOCK_SECONDS * 1e9)
-        while not outputs or clock() < end:
+        while not returned or clock() < end:
             start = clock()
-            output = function(images)
-            side.samples_ms.append((clock() - start) / 1e6)
-            outputs.append(output)
+            result = call()
+            samples_ms.append((clock() - start) / 1e6)
+            returned.append(result)
     finally:
         if collects_garbage:
             gc.enable()
-    differences = np.abs(np.stack(outputs).astype(np.float64) - side.expected)
-    if not (differences <= tolerance.allowed(side.expected)).all():  # also where one is NaN
+    side.blocks_ms.append(samples_ms)
+    outputs = np.stack([side.timed.logits(one) for one in (returned[-1:] if forget else returned)])
+    if not outputs_agree(outputs, side.expected, tolerance):
         side.outputs_verified = False
 
 
-def _timing(side: _Side) -> Timing:
-    samples = np.array(side.samples_ms)
+def outputs_agree(outputs: Logits, expected: Logits, tolerance: Tolerance) -> bool:
+    """Return whether every output is within the tolerance of what was expected."""
+    differences = np.abs(outputs.astype(np.float64) - expected)
+    return bool((differences <= tolerance.allowed(expected)).all())  # no, where one is NaN
+
+
+def _timing(side: _Side, batch_size: int) -> Timing:
+    samples = np.concatenate([np.array(block) for block in side.blocks_ms])
     median = float(np.median(samples))
     mean = float(samples.mean())
     return Timing(
         samples=len(samples),
         seconds=float(samples.sum()) / 1000,
         p50_ms=median,
-        p90_ms=_percentile(samples, 90),
-        p95_ms=_percentile(samples, 95),
-        p99_ms=_percentile(samples, 99),
+        p50_ci95_ms=median_interval(side.blocks_ms),
+        p90_ms=percentile(samples, 90),
+        p95_ms=percentile(samples, 95),
+        p99_ms=percentile(samples, 99),
         mean_ms=mean,
         cv=float(samples.std()) / mean,
-        images_per_second=len(side.images) / median * 1000,
+        images_per_second=batch_size / median * 1000,
         first_run_ms=side.first_run_ms,
-        stable=is_stable(side.samples_ms),
+        stable=is_stable(samples),
     )
 
 
-def _percentile(samples: NDArray[np.float64], q: int) -> float | None:
+def percentile(samples: NDArray[np.float64], q: int) -> float | None:
+    """Return a percentile where there are samples enough to claim it, else None."""
     if len(samples) < MIN_SAMPLES_FOR_PERCENTILE[q]:
         return None
     return float(np.percentile(samples, q))
 
 
-def is_stable(samples_ms: list[float]) -> bool:
+def is_stable(samples_ms: NDArray[np.float64]) -> bool:
     """Return whether the medians of the last three of six windows agree within 10%."""
     if len(samples_ms) < 2 * WINDOWS:
         return False
-    windows = np.array_split(np.array(samples_ms), WINDOWS)[-3:]
-    medians = [float(np.median(window)) for window in windows]
+    medians = [float(np.median(window)) for window in np.array_split(samples_ms, WINDOWS)[-3:]]
     return max(medians) <= STABLE_WITHIN * min(medians)

@@ -5,76 +5,114 @@ session that cannot have its provider quietly takes the CPU. So the fallback is 
 session is asked what it got, and every node's place is read back.
 """
 
+import os
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 
 from artifacts.environment import usable_cpus
-from artifacts.logits import Images, Logits
+from artifacts.export_records import TensorSpec
+from artifacts.logits import Logits
 from errors import UnfinishedError, UnusableError, UsageError
 from evaluate.native_output import captured_native_output
 from evaluate.provider_errors import cause_and_remedy
 
 CPU = "CPUExecutionProvider"
 _SUFFIX = "ExecutionProvider"
-# Needed on the same terms as PyTorch, which is told the same (models.devices.forbid_tf32).
-_DEFAULT_OPTIONS = {"cuda": {"use_tf32": "0"}}
-_NEEDS_CUDA_LIBRARIES = ("cuda", "tensorrt")
+GPU_PROVIDERS = ("cuda", "tensorrt")
+_NUMPY_NAMES = {"float": "float32", "double": "float64"}  # ONNX Runtime's others are numpy's
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionOptions:
+    """What a session is to be.
+
+    Attributes:
+        provider: short name.
+        provider_options: as ONNX Runtime names them.
+        threads: of the intra-op pool; None: as many as this process may use.
+        allow_cpu_nodes: let nodes that the provider cannot run go to the CPU.
+        tf32: let a GPU compute float32 in TF32; PyTorch's side is told the same.
+        optimize: rewrite the graph before it runs.
+    """
+
+    provider: str = "cpu"
+    provider_options: Mapping[str, str] = field(default_factory=dict)
+    threads: int | None = None
+    allow_cpu_nodes: bool = False
+    tf32: bool = False
+    optimize: bool = True
+
+    def __post_init__(self) -> None:
+        asked = self.provider_options.get("use_tf32")
+        if asked is not None and (asked.lower() in ("1", "true")) != self.tf32:
+            raise UsageError(
+                "--provider-option use_tf32", "PyTorch's side must do the same: use --tf32 instead"
+            )
+
+    @property
+    def all_provider_options(self) -> dict[str, str]:
+        """Those that were given, and those that make both sides compute alike."""
+        tf32 = {"use_tf32": str(int(self.tf32))} if self.provider == "cuda" else {}
+        return {**tf32, **self.provider_options}
 
 
 class OnnxRunner:
-    """A loaded ONNX file: uint8 images_NCHW in, float32 logits_NK out.
+    """A loaded ONNX file.
 
     Attributes:
-        requested: short name of the provider that was asked for.
+        asked: what it was to be.
+        full_name: ONNX Runtime's name of the provider that was asked for.
         session_providers: full names of those that the session has.
         nodes: how many nodes of the optimized graph each provider runs.
         copies: how many of them copy between devices.
-        options: of the provider, as they were set.
         threads: of ONNX Runtime's intra-op pool.
         load_ms: milliseconds to load, optimize and place the graph.
+        inputs: of the graph, those without a value of their own.
+        outputs: of the graph.
     """
 
-    def __init__(self, model: Path | bytes, provider: str, *, threads: int | None = None) -> None:
-        """Load the model on that provider alone.
+    def __init__(self, model: Path | bytes, asked: SessionOptions | None = None) -> None:
+        """Load the model on that provider alone; the CPU if none is named.
 
         Raises:
-            UsageError: ONNX Runtime knows no such provider.
+            UsageError: ONNX Runtime knows no such provider, or the provider no such option.
             UnusableError: the provider does not work here, or took only a part of the graph.
             UnfinishedError: the file cannot be loaded at all.
         """
-        full_name = _full_name(provider)
-        self.requested = provider
-        self.options = _DEFAULT_OPTIONS.get(provider, {})
-        self.threads = threads or usable_cpus()
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = self.threads
-        settings.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-        if full_name != CPU:  # ONNX Runtime refuses this entry where the CPU is what was asked for
-            settings.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        self.asked = asked = asked or SessionOptions()
+        self.full_name = _full_name(asked.provider)
+        self.threads = asked.threads or usable_cpus()
         content = model if isinstance(model, bytes) else str(model)
         start = time.perf_counter()
         failure: Exception | None = None
         with captured_native_output() as printed:
             try:
-                if provider in _NEEDS_CUDA_LIBRARIES:
-                    onnxruntime.preload_dlls()  # finds the CUDA that was installed with torch
+                _prepare_gpu(asked)
                 self._session = onnxruntime.InferenceSession(
-                    content, settings, providers=[(full_name, self.options)], enable_fallback=False
+                    content,
+                    self._settings(),
+                    providers=[(self.full_name, asked.all_provider_options)],
+                    enable_fallback=False,
                 )
             except Exception as error:  # its errors share no base class but this one
                 failure = error
         self.load_ms = (time.perf_counter() - start) * 1000
         if failure is not None:
-            raise _load_error(provider, model, failure, printed.text) from failure
+            raise _load_error(asked, model, failure, printed.text) from failure
         self.session_providers = tuple(self._session.get_providers())
-        if self.session_providers[0] != full_name:
+        if self.session_providers[0] != self.full_name:
             raise _unusable(
-                provider, f"ONNX Runtime gave {self.session_providers[0]}", printed.text
+                asked.provider, f"ONNX Runtime gave {self.session_providers[0]}", printed.text
             )
+        self._require_options()
         placed = [
             (subgraph.ep_name, node.op_type)
             for subgraph in self._session.get_provider_graph_assignment_info()
@@ -82,20 +120,99 @@ class OnnxRunner:
         ]
         self.nodes = dict(Counter(name for name, _ in placed))
         self.copies = sum(op_type.startswith("Memcpy") for _, op_type in placed)
-        self._input = self._session.get_inputs()[0].name
-        self._outputs = [self._session.get_outputs()[0].name]
+        self.inputs = _tensor_specs(self._session.get_inputs())
+        self.outputs = _tensor_specs(self._session.get_outputs())
 
-    def logits(self, images: Images) -> Logits:
-        """Return logits_NK of uint8 images_NCHW.
+    def _settings(self) -> onnxruntime.SessionOptions:
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = self.threads
+        settings.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+        # ONNX Runtime refuses this entry where the CPU is what was asked for.
+        if self.full_name != CPU and not self.asked.allow_cpu_nodes:
+            settings.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        if not self.asked.optimize:
+            level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+            settings.graph_optimization_level = level
+        return settings
+
+    def _require_options(self) -> None:
+        """Refuse options that the session does not have: the CPU provider ignores them all."""
+        had = self._session.get_provider_options().get(self.full_name, {})
+        for name in self.asked.provider_options:
+            if name not in had:
+                known = ", ".join(sorted(had)) or "none at all"
+                raise _unknown_option(self.asked.provider, name, f"it has {known}")
+
+    def run(self, values: NDArray[np.generic], output: str | None = None) -> NDArray[Any]:
+        """Return an output, the first unless named, for the values of the first input.
 
         Raises:
             UnfinishedError: ONNX Runtime could not run the graph on them.
         """
+        names = [output or self.outputs[0].name]
         try:
-            result: Logits = self._session.run(self._outputs, {self._input: images})[0]
+            result: NDArray[Any] = self._session.run(names, {self.inputs[0].name: values})[0]
         except Exception as error:  # its errors share no base class but this one
-            reason = str(error).strip().splitlines()[0]
-            raise UnfinishedError("ONNX Runtime", f"the graph failed: {reason}") from error
+            raise _run_error(error) from error
+        return result
+
+    def bound(self, values: NDArray[np.generic], output: str, classes: int) -> "BoundRun":
+        """Return a run whose input and output lie on the provider's own device.
+
+        Raises:
+            UnfinishedError: ONNX Runtime could not put them there.
+        """
+        device = "cuda" if self.asked.provider in GPU_PROVIDERS else "cpu"
+        try:
+            return BoundRun(self._session, self.inputs[0].name, values, output, classes, device)
+        except Exception as error:  # its errors share no base class but this one
+            raise _run_error(error) from error
+
+
+class BoundRun:
+    """One batch that lies on a device, with the place for its logits (IO binding)."""
+
+    def __init__(
+        self,
+        session: onnxruntime.InferenceSession,
+        name: str,
+        values: NDArray[np.generic],
+        output: str,
+        classes: int,
+        device: str,
+    ) -> None:
+        self._session = session
+        shape = (len(values), classes)
+        make = onnxruntime.OrtValue
+        self._nothing = np.full(shape, np.nan, dtype=np.float32)
+        self._values = make.ortvalue_from_numpy(values, device, 0)
+        self._logits = make.ortvalue_from_numpy(self._nothing.copy(), device, 0)
+        self._binding = session.io_binding()
+        self._binding.bind_ortvalue_input(name, self._values)
+        self._binding.bind_ortvalue_output(output, self._logits)
+        self._options = onnxruntime.RunOptions()
+        # One captured CUDA graph for each shape, where the session captures them.
+        self._options.add_run_config_entry("gpu_graph_id", str(len(values)))
+
+    def __call__(self) -> None:
+        """Run once; return when the device has finished.
+
+        Raises:
+            UnfinishedError: ONNX Runtime could not run the graph.
+        """
+        try:
+            self._session.run_with_iobinding(self._binding, self._options)
+            self._binding.synchronize_outputs()
+        except Exception as error:  # its errors share no base class but this one
+            raise _run_error(error) from error
+
+    def forget(self) -> None:
+        """Put NaN where the logits go, so that only a run can put logits there."""
+        self._logits.update_inplace(self._nothing)
+
+    def logits(self) -> Logits:
+        """Return what the last run left, float32 logits_NK."""
+        result: Logits = np.array(self._logits.numpy())
         return result
 
 
@@ -107,31 +224,23 @@ def built_in_providers() -> tuple[str, ...]:
     return tuple(_short_name(name) for name in onnxruntime.get_available_providers())
 
 
-def provider_failure(provider: str) -> UnusableError | UnfinishedError | None:
-    """Return why the provider cannot run a graph of one node here, or None where it can."""
-    try:
-        runner = OnnxRunner(_one_node_graph(), provider)
-        images = np.arange(4, dtype=np.uint8).reshape(1, 1, 2, 2)
-        if not np.array_equal(runner.logits(images), images.astype(np.float32)):
-            return UnfinishedError(provider, "computes a wrong answer")
-    except (UnusableError, UnfinishedError) as error:
-        return error
-    return None
+def _prepare_gpu(asked: SessionOptions) -> None:
+    if asked.provider not in GPU_PROVIDERS:
+        return
+    if asked.provider == "tensorrt":  # has no option for it; NVIDIA's libraries read this name
+        os.environ.pop("NVIDIA_TF32_OVERRIDE", None)
+        if not asked.tf32:
+            os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
+    onnxruntime.preload_dlls()  # finds the CUDA that was installed with torch
 
 
-def _one_node_graph() -> bytes:
-    from onnx import TensorProto, helper
-
-    shape: list[str | int | None] = ["batch", 1, 2, 2]
-    graph = helper.make_graph(
-        [helper.make_node("Cast", ["images"], ["logits"], to=TensorProto.FLOAT)],
-        "one_node",
-        [helper.make_tensor_value_info("images", TensorProto.UINT8, shape)],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, shape)],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    content: bytes = model.SerializeToString()
-    return content
+def _tensor_specs(values: Sequence[Any]) -> tuple[TensorSpec, ...]:
+    specs = []
+    for value in values:
+        dtype = value.type.removeprefix("tensor(").removesuffix(")")
+        shape = tuple("?" if length is None else length for length in value.shape)
+        specs.append(TensorSpec(name=value.name, dtype=_NUMPY_NAMES.get(dtype, dtype), shape=shape))
+    return tuple(specs)
 
 
 def _full_name(provider: str) -> str:
@@ -154,13 +263,17 @@ def _short_name(full_name: str) -> str:
 
 
 def _load_error(
-    provider: str, model: Path | bytes, failure: Exception, printed: str
-) -> UnusableError | UnfinishedError:
-    if provider == _short_name(CPU) or not _loads_on_cpu(model):
+    asked: SessionOptions, model: Path | bytes, failure: Exception, printed: str
+) -> UsageError | UnusableError | UnfinishedError:
+    text = f"{printed}\n{failure}"
+    for name in asked.provider_options:
+        if f'nknown provider option: "{name}"' in text:
+            return _unknown_option(asked.provider, name, "ONNX Runtime does not know it")
+    if asked.provider == _short_name(CPU) or not _loads_on_cpu(model):
         name = "graph" if isinstance(model, bytes) else str(model)
         reason = str(failure).strip().splitlines()[0]
         return UnfinishedError(name, f"ONNX Runtime cannot load it: {reason}")
-    return _unusable(provider, str(failure), printed)
+    return _unusable(asked.provider, str(failure), printed)
 
 
 def _loads_on_cpu(model: Path | bytes) -> bool:
@@ -177,3 +290,14 @@ def _loads_on_cpu(model: Path | bytes) -> bool:
 def _unusable(provider: str, failure: str, printed: str) -> UnusableError:
     cause, remedy = cause_and_remedy(failure, printed)
     return UnusableError(f"--provider {provider}", f"not usable here: {cause}", hint=remedy)
+
+
+def _unknown_option(provider: str, name: str, known: str) -> UsageError:
+    return UsageError(
+        f"--provider-option {name}", f"the {provider} provider has no such option: {known}"
+    )
+
+
+def _run_error(error: Exception) -> UnfinishedError:
+    reason = str(error).strip().splitlines()[0]
+    return UnfinishedError("ONNX Runtime", f"the graph failed: {reason}")

@@ -1,72 +1,136 @@
 """Whether two sides give the same logits, over every example of a split."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from artifacts.evaluation_records import AccuracyRecord, Flip, Float64Errors, ParityRecord
-from artifacts.logits import Logits, Tolerance
+from artifacts.choices import ReferenceSource
+from artifacts.evaluation_records import (
+    AccuracyRecord,
+    Float64Errors,
+    LiveAgreement,
+    ParityRecord,
+)
+from artifacts.logits import Tolerance
+from evaluate.accuracy import Accuracy
+from evaluate.answers import Answers
+from evaluate.flips import Flips, flips_of
+from evaluate.size_histogram import counts_by_size, quantile_at_most
 from evaluate.statistics import mcnemar_exact
 
 # A cosine or a relative difference of values this small says nothing.
 _TINY = float(np.finfo(np.float32).tiny)
 
 
-def parity_of(
-    onnx_NK: Logits,
-    reference_NK: Logits,
-    reference64_NK: NDArray[np.float64],
-    labels_N: NDArray[np.int64],
-    *,
-    tolerance: Tolerance,
-    source: str,
-    pytorch_accuracy: AccuracyRecord,
-) -> ParityRecord:
-    """Return how the ONNX logits compare with PyTorch's.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Parity:
+    """Differences over some examples; those of more examples are their sum, taken in order.
 
-    Args:
-        onnx_NK: ONNX Runtime's logits, float32.
-        reference_NK: PyTorch's, float32, of the same examples.
-        reference64_NK: PyTorch's in float64, which says who is nearer to the truth.
-        labels_N: of the examples, for McNemar's test.
-        tolerance: that every element is held to.
-        source: where the reference came from: `recorded` or `live`.
-        pytorch_accuracy: of the reference.
-
-    Raises:
-        ValueError: the shapes differ.
+    Attributes:
+        examples: how many.
+        nonfinite: logits of both sides that are no finite numbers; figures leave their slice out.
+        max_abs: the largest difference, and `worst_index` the example that has it.
+        worst_index: index in the split; the first example that is not finite, if one is.
+        max_rel: the largest difference relative to the reference.
+        sum_abs: of all differences.
+        histogram: int64, differences by their size.
+        min_cosine: the smallest of an example's logits of one side with those of the other.
+        outside: elements that the tolerance does not allow.
+        flips: examples whose class differs.
+        only_reference: examples that only the reference got right.
+        only_onnx: examples that only ONNX Runtime got right.
+        float64: largest difference of the reference and of ONNX from the reference in float64.
     """
-    if onnx_NK.shape != reference_NK.shape or reference_NK.shape != reference64_NK.shape:
-        raise ValueError(
-            f"logits {onnx_NK.shape}, reference {reference_NK.shape} and {reference64_NK.shape}"
+
+    examples: int
+    nonfinite: int
+    max_abs: float
+    worst_index: int
+    max_rel: float
+    sum_abs: float
+    histogram: NDArray[np.int64]
+    min_cosine: float
+    outside: int
+    flips: Flips
+    only_reference: int
+    only_onnx: int
+    float64: tuple[float, float] | None
+
+    def __add__(self, other: "Parity") -> "Parity":
+        return Parity(
+            examples=self.examples + other.examples,
+            nonfinite=self.nonfinite + other.nonfinite,
+            max_abs=max(self.max_abs, other.max_abs),
+            worst_index=_worse(self, other).worst_index,
+            max_rel=max(self.max_rel, other.max_rel),
+            sum_abs=self.sum_abs + other.sum_abs,
+            histogram=self.histogram + other.histogram,
+            min_cosine=min(self.min_cosine, other.min_cosine),
+            outside=self.outside + other.outside,
+            flips=self.flips + other.flips,
+            only_reference=self.only_reference + other.only_reference,
+            only_onnx=self.only_onnx + other.only_onnx,
+            float64=(
+                max(self.float64[0], other.float64[0]),
+                max(self.float64[1], other.float64[1]),
+            )
+            if self.float64 and other.float64
+            else None,
         )
-    nonfinite = int((~np.isfinite(onnx_NK)).sum() + (~np.isfinite(reference_NK)).sum())
-    onnx, reference = onnx_NK.astype(np.float64), reference_NK.astype(np.float64)
-    flipped = _flips(onnx, reference, labels_N, tolerance)
-    explained = sum(is_explained for _, is_explained in flipped)
-    only_pytorch, only_onnx = _discordant(onnx, reference, labels_N)
-    return ParityRecord(
-        reference=source,
-        examples=len(labels_N),
-        tolerance=tolerance.name,
-        atol=tolerance.atol,
-        rtol=tolerance.rtol,
-        # Nonfinite values fail first: no figure is given that skips over them.
-        **(_NO_FIGURES if nonfinite else _figures(onnx, reference, tolerance)),
-        nonfinite=nonfinite,
-        constant_output=len(labels_N) > 1 and bool((reference == reference[0]).all()),
-        flips=len(flipped),
-        explained_flips=explained,
-        unexplained_flips=len(flipped) - explained,
-        flipped=tuple(flip for flip, _ in flipped),
-        float64=None
-        if nonfinite or not np.isfinite(reference64_NK).all()
-        else Float64Errors(
-            pytorch_max_abs=float(np.abs(reference - reference64_NK).max()),
-            onnx_max_abs=float(np.abs(onnx - reference64_NK).max()),
-        ),
-        mcnemar_p=mcnemar_exact(only_pytorch, only_onnx),
-        pytorch_accuracy=pytorch_accuracy,
-    )
+
+    def record(
+        self,
+        *,
+        tolerance: Tolerance,
+        source: ReferenceSource,
+        reference: Accuracy,
+        reference_record: AccuracyRecord,
+        live: LiveAgreement | None = None,
+    ) -> ParityRecord:
+        """Return what the sums say.
+
+        Args:
+            tolerance: that the examples were held to.
+            source: where the reference came from.
+            reference: its sums, which tell whether it depends on the images at all.
+            reference_record: the same for the record.
+            live: how PyTorch's logits of now agree with the recorded ones, where they were asked.
+        """
+        return ParityRecord(
+            reference=source,
+            examples=self.examples,
+            tolerance=tolerance.name,
+            atol=tolerance.atol,
+            rtol=tolerance.rtol,
+            # Nonfinite values fail first: no figure is given that skips over them.
+            **(_NO_FIGURES if self.nonfinite else self._figures(reference)),
+            nonfinite=self.nonfinite,
+            constant_output=_varies_within(reference, tolerance),
+            worst_index=self.worst_index,
+            flips=self.flips.count,
+            explained_flips=self.flips.explained,
+            unexplained_flips=self.flips.count - self.flips.explained,
+            flipped=self.flips.records(),
+            mcnemar_p=mcnemar_exact(self.only_reference, self.only_onnx),
+            pytorch_accuracy=reference_record,
+            live=live,
+        )
+
+    def _figures(self, reference: Accuracy) -> dict[str, object]:
+        elements = self.examples * len(reference.low_K)
+        return {
+            "max_abs": self.max_abs,
+            "max_rel": self.max_rel,
+            "mean_abs": self.sum_abs / elements,
+            "p99_abs": min(quantile_at_most(self.histogram, 0.99), self.max_abs),
+            "min_cosine": self.min_cosine,
+            "elements_outside": self.outside,
+            "within_tolerance": self.outside == 0,
+            "float64": self.float64
+            and Float64Errors(pytorch_max_abs=self.float64[0], onnx_max_abs=self.float64[1]),
+        }
 
 
 _NO_FIGURES = {
@@ -77,64 +141,112 @@ _NO_FIGURES = {
     "min_cosine": None,
     "elements_outside": None,
     "within_tolerance": False,
+    "float64": None,
 }
 
 
-def _figures(
-    onnx: NDArray[np.float64], reference: NDArray[np.float64], tolerance: Tolerance
-) -> dict[str, float | int | bool]:
-    difference = np.abs(onnx - reference)
-    outside = int((difference > tolerance.allowed(reference)).sum())
-    norms = np.linalg.norm(onnx, axis=1) * np.linalg.norm(reference, axis=1)
-    cosines = (onnx * reference).sum(axis=1) / np.maximum(norms, _TINY)
-    cosines[(onnx == reference).all(axis=1)] = 1.0  # also where both are zero
+def parity_of(
+    onnx: Answers,
+    reference: Answers,
+    reference64_NK: NDArray[np.float64] | None,
+    *,
+    tolerance: Tolerance,
+    first_index: int = 0,
+) -> Parity:
+    """Return how ONNX Runtime's answers to some examples compare with the reference's.
+
+    Args:
+        onnx: ONNX Runtime's answers.
+        reference: the other side's to the same examples.
+        reference64_NK: the reference in float64, which says who is nearer to the truth.
+        tolerance: that every element is held to.
+        first_index: of these examples in the whole split.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    shape = onnx.logits_KN.shape
+    if reference.logits_KN.shape != shape or (
+        reference64_NK is not None and reference64_NK.shape != shape[::-1]
+    ):
+        found64 = None if reference64_NK is None else reference64_NK.shape
+        raise ValueError(
+            f"logits {shape[::-1]}, reference {reference.logits_KN.shape[::-1]} and {found64}"
+        )
+    nonfinite = onnx.nonfinite + reference.nonfinite
+    figures = _nonfinite_sums(onnx, reference) if nonfinite else _sums(onnx, reference, tolerance)
+    figures["worst_index"] = int(figures["worst_index"]) + first_index
+    return Parity(
+        examples=len(onnx),
+        nonfinite=nonfinite,
+        **figures,
+        flips=flips_of(onnx, reference, tolerance, first_index),
+        only_reference=int(np.count_nonzero(reference.is_correct_N & ~onnx.is_correct_N)),
+        only_onnx=int(np.count_nonzero(onnx.is_correct_N & ~reference.is_correct_N)),
+        float64=None
+        if nonfinite or reference64_NK is None
+        else _float64_errors(onnx, reference, reference64_NK),
+    )
+
+
+def _sums(onnx: Answers, reference: Answers, tolerance: Tolerance) -> dict[str, Any]:
+    ours, theirs = onnx.logits_KN, reference.logits_KN
+    difference = np.abs(ours - theirs)
+    sizes = np.abs(theirs)
+    norms = (ours * ours).sum(axis=0) * (theirs * theirs).sum(axis=0)
+    cosines = (ours * theirs).sum(axis=0) / np.sqrt(np.maximum(norms, _TINY**2))
+    if norms.min() <= _TINY**2:
+        cosines[(ours == theirs).all(axis=0)] = 1.0  # also where both are zero
+    worst = int(difference.argmax())
     return {
-        "max_abs": float(difference.max()),
-        "max_rel": float((difference / np.maximum(np.abs(reference), _TINY)).max()),
-        "mean_abs": float(difference.mean()),
-        "p99_abs": float(np.quantile(difference, 0.99)),
+        "max_abs": float(difference.flat[worst]),
+        "worst_index": worst % len(onnx),
+        "max_rel": float((difference / np.maximum(sizes, _TINY)).max()),
+        "sum_abs": float(difference.sum()),
+        "histogram": counts_by_size(difference),
         "min_cosine": float(cosines.min()),
-        "elements_outside": outside,
-        "within_tolerance": outside == 0,
+        "outside": int(np.count_nonzero(difference > tolerance.atol + tolerance.rtol * sizes)),
     }
 
 
-def _flips(
-    onnx: NDArray[np.float64],
-    reference: NDArray[np.float64],
-    labels_N: NDArray[np.int64],
-    tolerance: Tolerance,
-) -> list[tuple[Flip, bool]]:
-    """Return every example whose class differs, and whether that is explained.
+def _nonfinite_sums(onnx: Answers, reference: Answers) -> dict[str, Any]:
+    is_finite = np.isfinite(onnx.logits_KN) & np.isfinite(reference.logits_KN)
+    return {
+        "max_abs": 0.0,
+        "worst_index": int(np.argmin(is_finite.all(axis=0))),
+        "max_rel": 0.0,
+        "sum_abs": 0.0,
+        "histogram": counts_by_size(np.empty(0)),
+        "min_cosine": 1.0,
+        "outside": 0,
+    }
 
-    Any flip's margin is at most twice the example's largest difference: that follows from the
-    triangle inequality, so by itself it could explain every flip, also that of a broken model. It
-    explains one only up to the differences that the tolerance allows.
+
+def _float64_errors(
+    onnx: Answers, reference: Answers, reference64_NK: NDArray[np.float64]
+) -> tuple[float, float] | None:
+    truth = np.ascontiguousarray(reference64_NK.T)
+    if not np.isfinite(truth).all():
+        return None
+    return (
+        float(np.abs(reference.logits_KN - truth).max()),
+        float(np.abs(onnx.logits_KN - truth).max()),
+    )
+
+
+def _worse(first: Parity, second: Parity) -> Parity:
+    """Return which of the two has the example to look at: the earlier one not finite, or larger."""
+    if first.nonfinite or second.nonfinite:
+        return first if first.nonfinite else second
+    return second if second.max_abs > first.max_abs else first
+
+
+def _varies_within(reference: Accuracy, tolerance: Tolerance) -> bool:
+    """Return whether all images' logits are so alike that the tolerance could not tell them apart.
+
+    Such a reference proves nothing: a graph that ignores its input would be within the tolerance.
     """
-    was, became = reference.argmax(axis=1), onnx.argmax(axis=1)
-    flips = []
-    for index in np.flatnonzero(was != became).tolist():
-        row, classes = reference[index], (int(was[index]), int(became[index]))
-        margin, is_explained = None, False
-        if np.isfinite(row).all() and np.isfinite(onnx[index]).all():
-            margin = float(row[classes[0]] - row[classes[1]])
-            seen = float(np.abs(onnx[index] - row).max())
-            is_explained = margin <= 2 * min(seen, float(tolerance.allowed(row).max()))
-        flip = Flip(
-            index=index,
-            label=int(labels_N[index]),
-            reference=classes[0],
-            onnx=classes[1],
-            margin=margin,
-        )
-        flips.append((flip, is_explained))
-    return flips
-
-
-def _discordant(
-    onnx: NDArray[np.float64], reference: NDArray[np.float64], labels_N: NDArray[np.int64]
-) -> tuple[int, int]:
-    """Return how many examples only PyTorch, and only ONNX Runtime, classified correctly."""
-    by_pytorch = reference.argmax(axis=1) == labels_N
-    by_onnx = onnx.argmax(axis=1) == labels_N
-    return int((by_pytorch & ~by_onnx).sum()), int((by_onnx & ~by_pytorch).sum())
+    if reference.nonfinite or reference.examples < 2:
+        return False
+    largest_K = np.maximum(np.abs(reference.low_K), np.abs(reference.high_K))
+    return bool((reference.high_K - reference.low_K <= tolerance.allowed(largest_K)).all())

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from artifacts.choices import Precision
+from artifacts.choices import GraphPrecision
 from artifacts.logits import Tolerance
+from errors import UsageError
 
 # Both sides compute the same float32 operations and sum them in another order. Worst seen so far:
 # 2.3e-5 (ResNet-18, digits), 3.7e-6 (MLP, MNIST), 4.8e-6 (LeNet-5, svhn-gray). Four times the
@@ -15,19 +16,37 @@ CPU_FLOAT32 = Tolerance(name="cpu-float32", atol=1e-4, rtol=1e-5)
 GPU_FLOAT32 = Tolerance(name="gpu-float32", atol=1e-3, rtol=1e-4)
 
 
+# TF32 rounds what is multiplied to 10 bits of mantissa (NVIDIA A100 whitepaper, 2020), on both
+# sides but not at the same places: 2^-11 for each factor, some ten times that after many layers.
+# No measurement stands behind these two numbers yet.
+GPU_TF32 = Tolerance(name="gpu-tf32", atol=5e-2, rtol=5e-3)
+
+# float16 has the mantissa of TF32, bfloat16 three bits less; the same holds for them.
+HALF = Tolerance(name="float16", atol=5e-2, rtol=5e-3)
+BFLOAT16 = Tolerance(name="bfloat16", atol=4e-1, rtol=4e-2)
+
+
 def tolerance_for(
     provider: str,
-    precision: Precision,
+    precision: GraphPrecision,
     *,
+    tf32: bool = False,
     atol: float | None = None,
     rtol: float | None = None,
 ) -> Tolerance:
     """Return the tolerance of a provider and precision, changed where the user says so.
 
     A changed one is named as such, so that no record passes the user's numbers off as ours.
+
+    Raises:
+        UsageError: there is none for integers, whose differences are those of the calibration.
     """
-    tolerances = {"float32": CPU_FLOAT32 if provider == "cpu" else GPU_FLOAT32}
-    tolerance = tolerances[precision]
+    if precision == "int8":
+        if atol is None or rtol is None:
+            raise UsageError("--atol", "int8 has no tolerance of its own: give --atol and --rtol")
+        return Tolerance(name="as given", atol=atol, rtol=rtol)
+    float32 = CPU_FLOAT32 if provider == "cpu" else GPU_TF32 if tf32 else GPU_FLOAT32
+    tolerance = {"fp16": HALF, "bf16": BFLOAT16}.get(precision, float32)
     if atol is None and rtol is None:
         return tolerance
     return replace(

@@ -25,7 +25,7 @@ from export.reference import (
     saved_reference,
 )
 from models import build
-from models.devices import device_from_name, forbid_tf32
+from models.devices import device_from_name, set_tf32
 from models.inference import logits_function
 from models.weights import load_weights
 
@@ -109,7 +109,7 @@ def _reference_device(name: str) -> torch.device:
     device = device_from_name(name)
     if device.type == "mps":
         raise UnusableError("--device", "mps: has no float64, which the reference needs")
-    forbid_tf32()
+    set_tf32(False)
     return device
 
 

@@ -50,6 +50,24 @@ def graph_from_classifier(
         UnfinishedError: the network cannot be exported.
         UsageError: the exporter could not make the opset that was asked for.
     """
+    program = traced_program(classifier, recipe, opset=opset, probabilities=probabilities)
+    model: onnx.ModelProto = program.model_proto
+    made = opset_of(model)
+    if made != opset:
+        raise UsageError("--opset", f"{opset} cannot be made from this network: got {made}")
+    _remove_stack_traces(model.graph)
+    onnx.helper.set_model_props(model, _metadata(recipe, checkpoint_sha256))
+    return model
+
+
+def traced_program(
+    classifier: nn.Module, recipe: Recipe, *, opset: int, probabilities: bool
+) -> torch.onnx.ONNXProgram:
+    """Return the classifier as torch's dynamo exporter traced and translated it.
+
+    Raises:
+        UnfinishedError: the network cannot be exported.
+    """
     classifier.eval()
     module = _WithProbabilities(classifier) if probabilities else classifier
     height, width = recipe.model.image_size
@@ -73,13 +91,7 @@ def graph_from_classifier(
         reason = str(error).strip().splitlines()[0]
         raise UnfinishedError(recipe.model.name, f"cannot be exported: {reason}") from error
     assert program is not None  # it is None only where a file was asked for
-    model: onnx.ModelProto = program.model_proto
-    made = opset_of(model)
-    if made != opset:
-        raise UsageError("--opset", f"{opset} cannot be made from this network: got {made}")
-    _remove_stack_traces(model.graph)
-    onnx.helper.set_model_props(model, _metadata(recipe, checkpoint_sha256))
-    return model
+    return program
 
 
 def opset_of(model: onnx.ModelProto) -> int:

@@ -35,11 +35,12 @@ def device_from_name(name: str) -> torch.device:
     return torch.device(name)
 
 
-def forbid_tf32() -> None:
-    """Make float32 on CUDA mean float32: PyTorch's convolutions use TF32 unless told not to.
+def set_tf32(allowed: bool) -> None:
+    """Let float32 on CUDA be computed in TF32, or see that float32 means float32.
 
-    TF32 keeps 10 bits of the mantissa (NVIDIA A100 whitepaper, 2020); a comparison where only one
-    side uses it compares number formats, not networks.
+    PyTorch's convolutions use TF32 unless told not to. It keeps 10 bits of the mantissa (NVIDIA
+    A100 whitepaper, 2020); a comparison where only one side uses it compares number formats, not
+    networks.
     """
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+    torch.backends.cudnn.allow_tf32 = allowed

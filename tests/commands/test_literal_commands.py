@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from evaluate.onnx_runtime import provider_failure
+from evaluate.provider_trial import provider_failure
 
 ROOT = Path(__file__).parent.parent.parent
 

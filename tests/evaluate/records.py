@@ -3,10 +3,10 @@
 from artifacts.evaluation_records import (
     AccuracyRecord,
     ClassAccuracy,
-    LatencyRecord,
     ParityRecord,
     ProviderProof,
 )
+from artifacts.latency_records import LatencyRecord
 from evaluate.statistics import wilson_interval
 
 CPU = "CPUExecutionProvider"
@@ -22,6 +22,7 @@ def accuracy_of(correct: int, examples: int = 1000) -> AccuracyRecord:
         per_class=(ClassAccuracy(label="a", correct=correct, examples=examples),),
         confusion=((correct, examples - correct), (0, 0)),
         expected_calibration_error=0.01,
+        constant_output=False,
     )
 
 
@@ -40,6 +41,7 @@ PARITY = ParityRecord(
     elements_outside=0,
     nonfinite=0,
     constant_output=False,
+    worst_index=0,
     flips=0,
     explained_flips=0,
     unexplained_flips=0,
@@ -47,11 +49,13 @@ PARITY = ParityRecord(
     float64=None,
     mcnemar_p=1.0,
     pytorch_accuracy=accuracy_of(990),
+    live=None,
 )
 LATENCY = LatencyRecord(
     samples=64,
     seconds=0.128,
     p50_ms=2.0,
+    p50_ci95_ms=None,
     p90_ms=2.1,
     p95_ms=None,
     p99_ms=None,
@@ -64,9 +68,17 @@ LATENCY = LatencyRecord(
     boundary="host",
     outputs_verified=True,
     threads=2,
+    cuda_graph=False,
     pytorch=None,
     speedup=None,
+    speedup_ci95=None,
 )
 PROOF = ProviderProof(
-    requested="cuda", session=(CUDA, CPU), nodes={CUDA: 16}, copies=0, options={"use_tf32": "0"}
+    requested="cuda",
+    session=(CUDA, CPU),
+    nodes={CUDA: 16},
+    copies=0,
+    options={"use_tf32": "0"},
+    cpu_nodes_allowed=False,
+    tf32=False,
 )

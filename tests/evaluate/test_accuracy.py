@@ -9,7 +9,8 @@ from sklearn.metrics import accuracy_score, confusion_matrix
 
 from artifacts.logits import Logits
 from errors import DatasetError
-from evaluate.accuracy import CALIBRATION_BINS, accuracy_from_logits, calibration_error
+from evaluate.accuracy import CALIBRATION_BINS, Accuracy, accuracy_of
+from evaluate.answers import answers_from_logits
 from evaluate.statistics import wilson_interval
 
 CLASSES = ("a", "b", "c", "d")
@@ -19,6 +20,10 @@ EXAMPLES = st.integers(1, 40).flatmap(
         arrays(np.int64, examples, elements=st.integers(0, 3)),
     )
 )
+
+
+def accuracy_from_logits(logits_NK: Logits, labels_N: NDArray[np.int64]) -> Accuracy:
+    return accuracy_of(answers_from_logits(logits_NK, labels_N))
 
 
 @given(EXAMPLES)
@@ -74,14 +79,54 @@ def test_calibration_error_is_that_of_the_definition(
             expected += gap * own.sum() / len(labels_N)
     at_a_bound = np.abs(confidence_N * CALIBRATION_BINS % 1 - 0.5) > 0.4999999
     assume(not at_a_bound.any())
-    assert calibration_error(logits_NK, is_correct_N) == pytest.approx(expected, abs=1e-12)
+    accuracy = accuracy_from_logits(logits_NK, labels_N)
+    assert accuracy.calibration_error == pytest.approx(expected, abs=1e-12)
 
 
 def test_calibration_error_of_sure_answers_is_the_share_of_wrong_ones() -> None:
     logits_NK = 1000 * np.eye(4, dtype=np.float32)
     record = accuracy_from_logits(logits_NK, np.array([0, 1, 2, 0])).record(CLASSES)
     assert record.expected_calibration_error == 0.25
-    assert calibration_error(logits_NK, np.ones(4, dtype=np.bool_)) == 0
-    assert calibration_error(np.zeros((1, 4), dtype=np.float32), np.ones(1, dtype=np.bool_)) == 0.75
+    assert accuracy_from_logits(logits_NK, np.arange(4)).calibration_error == 0
+    zero = np.zeros((1, 4), dtype=np.float32)
+    assert accuracy_from_logits(zero, np.zeros(1, np.int64)).calibration_error == 0.75
     logits_NK[0, 0] = np.nan
-    assert calibration_error(logits_NK, np.ones(4, dtype=np.bool_)) is None
+    assert accuracy_from_logits(logits_NK, np.arange(4)).calibration_error is None
+
+
+def test_calibration_error_of_given_probabilities_takes_them_as_they_are() -> None:
+    probabilities_NK = np.array([[0.7, 0.3], [0.4, 0.6]], dtype=np.float32)
+    answers = answers_from_logits(probabilities_NK, np.array([0, 1]))
+    assert accuracy_of(answers, probabilities=True).calibration_error == pytest.approx(0.35)
+    assert accuracy_of(answers).calibration_error != pytest.approx(0.35)
+
+
+@given(EXAMPLES, st.integers(0, 40))
+def test_accuracy_of_all_is_the_sum_of_the_accuracies_of_parts(
+    examples: tuple[Logits, NDArray[np.int64]], cut: int
+) -> None:
+    logits_NK, labels_N = examples
+    cut = cut % len(labels_N)
+    assume(cut)
+    whole = accuracy_from_logits(logits_NK, labels_N)
+    parts = [
+        accuracy_from_logits(logits_NK[part], labels_N[part])
+        for part in (slice(0, cut), slice(cut, None))
+    ]
+    added = parts[0] + parts[1]
+    assert np.array_equal(added.confusion, whole.confusion)
+    assert np.array_equal(added.correct_B, whole.correct_B)
+    assert added.calibration_error == pytest.approx(whole.calibration_error)
+    assert np.array_equal(added.low_K, whole.low_K)
+    assert np.array_equal(added.high_K, whole.high_K)
+
+
+def test_same_logits_for_every_image_are_told_up_to_rounding() -> None:
+    logits_NK = np.tile(np.array([1, 2, 3, 4], np.float32), (9, 1))
+    labels_N = np.zeros(9, np.int64)
+    assert accuracy_from_logits(logits_NK, labels_N).record(CLASSES).constant_output
+    logits_NK[3, 1] = np.nextafter(np.float32(2), np.float32(3))
+    assert accuracy_from_logits(logits_NK, labels_N).is_constant
+    logits_NK[3, 1] = 2.001
+    assert not accuracy_from_logits(logits_NK, labels_N).is_constant
+    assert not accuracy_from_logits(logits_NK[:1], labels_N[:1]).is_constant

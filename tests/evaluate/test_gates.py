@@ -1,5 +1,6 @@
 import pytest
 
+from artifacts.choices import Scenario
 from evaluate.gates import (
     Gates,
     accuracy_failures,
@@ -34,7 +35,7 @@ def test_provider_fails_when_no_node_was_seen_anywhere() -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"constant_output": True}, "PyTorch gives every image the same logits"),
+        ({"constant_output": True}, "gives every image the same logits"),
         ({"within_tolerance": False, "elements_outside": 7, "max_abs": 0.5}, "7 logits differ"),
         ({"flips": 3, "unexplained_flips": 1}, "1 unexplained flips"),
         ({"nonfinite": 2, "within_tolerance": False}, "2 logits are not finite"),
@@ -134,6 +135,13 @@ def test_min_speedup_holds_from_the_number_on(speedup: float | None, told: str |
 
 
 def test_gates_tell_which_of_them_need_a_timing() -> None:
-    assert STRICT.needs_latency == ("--max-p50-ms",)
-    assert Gates(max_p99_ms=0.0, min_speedup=1).needs_latency == ("--max-p99-ms", "--min-speedup")
-    assert Gates(min_accuracy=1, max_flips=0).needs_latency == ()
+    timed = Gates(max_p50_ms=1.0, max_p99_ms=0.0, min_speedup=1)
+    expected: tuple[tuple[Scenario | None, tuple[str, ...]], ...] = (
+        (None, ("--max-p50-ms", "--max-p99-ms", "--min-speedup")),
+        ("single-stream", ()),
+        ("offline", ("--max-p50-ms", "--max-p99-ms")),
+        ("server", ("--max-p50-ms", "--min-speedup")),
+    )
+    for scenario, unanswered in expected:
+        assert timed.unanswered(scenario) == unanswered
+        assert Gates(min_accuracy=1, max_flips=0).unanswered(scenario) == ()

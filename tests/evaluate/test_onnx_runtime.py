@@ -12,7 +12,8 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from artifacts.environment import usable_cpus
 from artifacts.logits import Images, Logits
 from errors import UnfinishedError, UnusableError, UsageError
-from evaluate.onnx_runtime import OnnxRunner, built_in_providers, provider_failure
+from evaluate.onnx_runtime import OnnxRunner, SessionOptions, built_in_providers
+from evaluate.provider_trial import provider_failure
 from tests.evaluate.records import CPU, CUDA
 
 ROOT = Path(__file__).parents[2]
@@ -57,16 +58,16 @@ def by_hand(images: Images) -> Logits:
 
 def test_logits_are_those_of_the_arithmetic(path: Path, images: Images) -> None:
     for model in (path, path.read_bytes()):
-        runner = OnnxRunner(model, "cpu")
+        runner = OnnxRunner(model)
         for batch in (images, images[:1]):
-            logits = runner.logits(batch)
+            logits = runner.run(batch)
             assert logits.dtype == np.float32
             assert np.array_equal(logits, by_hand(batch))
 
 
 def test_runner_tells_where_the_nodes_went(path: Path) -> None:
-    runner = OnnxRunner(path, "cpu")
-    assert runner.requested == "cpu"
+    runner = OnnxRunner(path)
+    assert runner.asked == SessionOptions()
     assert runner.session_providers == (CPU,)
     assert set(runner.nodes) == {CPU}
     assert 1 <= runner.nodes[CPU] <= 4  # some are fused
@@ -75,8 +76,8 @@ def test_runner_tells_where_the_nodes_went(path: Path) -> None:
 
 
 def test_threads_are_those_that_this_process_may_use_unless_given(path: Path) -> None:
-    assert OnnxRunner(path, "cpu").threads == usable_cpus()
-    assert OnnxRunner(path, "cpu", threads=1).threads == 1
+    assert OnnxRunner(path).threads == usable_cpus()
+    assert OnnxRunner(path, SessionOptions(threads=1)).threads == 1
 
 
 def test_cpu_works() -> None:
@@ -86,7 +87,7 @@ def test_cpu_works() -> None:
 @pytest.mark.parametrize("provider", ["gpu", "", "CUDA", "CPUExecutionProvider"])
 def test_unknown_provider_is_refused_with_the_right_ones(path: Path, provider: str) -> None:
     with pytest.raises(UsageError, match=f"unknown provider '{provider}': wanted one of") as caught:
-        OnnxRunner(path, provider)
+        OnnxRunner(path, SessionOptions(provider=provider))
     assert caught.value.subject == "--provider"
     assert caught.value.problem.endswith(", ".join(sorted(built_in_providers())))
 
@@ -102,7 +103,7 @@ def test_provider_that_is_not_built_in_is_not_usable(path: Path) -> None:
     for full_name in absent:
         provider = full_name.removesuffix("ExecutionProvider").lower()
         with pytest.raises(UnusableError, match=r"as installed has only .*cpu") as caught:
-            OnnxRunner(path, provider)
+            OnnxRunner(path, SessionOptions(provider=provider))
         assert caught.value.subject == f"--provider {provider}"
         assert isinstance(provider_failure(provider), UnusableError)
 
@@ -112,14 +113,14 @@ def test_cuda_runs_on_cuda_or_is_refused_and_nothing_is_shown(
 ) -> None:
     failure = provider_failure("cuda")
     if failure is None:
-        runner = OnnxRunner(path, "cuda")
+        runner = OnnxRunner(path, SessionOptions(provider="cuda"))
         assert runner.session_providers[0] == CUDA
         assert set(runner.nodes) == {CUDA}
-        assert runner.options == {"use_tf32": "0"}
-        assert np.allclose(runner.logits(images), by_hand(images))
+        assert runner.asked.all_provider_options == {"use_tf32": "0"}
+        assert np.allclose(runner.run(images), by_hand(images))
     else:
         with pytest.raises(UnusableError, match=r"not usable here|has only") as caught:
-            OnnxRunner(path, "cuda")
+            OnnxRunner(path, SessionOptions(provider="cuda"))
         assert str(failure) == str(caught.value)
         assert isinstance(failure, UnusableError)
         assert failure.hint
@@ -130,9 +131,9 @@ def test_cuda_runs_on_cuda_or_is_refused_and_nothing_is_shown(
 def test_graph_that_cuda_can_only_run_in_part_is_refused(tmp_path: Path, images: Images) -> None:
     nodes = [helper.make_node("Det", ["pixels"], ["logits"])]  # determinants: on the CPU alone
     path = onnx_file(tmp_path / "determinant.onnx", nodes, classes=1)
-    assert OnnxRunner(path, "cpu").logits(images).shape == (5, 1)
+    assert OnnxRunner(path).run(images).shape == (5, 1)
     with pytest.raises(UnusableError):
-        OnnxRunner(path, "cuda")
+        OnnxRunner(path, SessionOptions(provider="cuda"))
 
 
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
@@ -148,7 +149,7 @@ def test_damaged_file_is_refused_by_name_in_one_line(
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
     with pytest.raises(UnfinishedError, match="cannot load it") as caught:
-        OnnxRunner(path, "cpu")
+        OnnxRunner(path)
     assert caught.value.subject == str(path)
     assert "\n" not in str(caught.value)
     assert capfd.readouterr() == ("", "")
@@ -156,14 +157,14 @@ def test_damaged_file_is_refused_by_name_in_one_line(
 
 def test_missing_file_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(UnfinishedError, match=r"gone\.onnx: "):
-        OnnxRunner(tmp_path / "gone.onnx", "cpu")
+        OnnxRunner(tmp_path / "gone.onnx")
 
 
 @pytest.mark.parametrize("provider", sorted({"cuda", "tensorrt"} & set(built_in_providers())))
 def test_damaged_file_is_not_called_the_providers_fault(path: Path, provider: str) -> None:
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(UnfinishedError):
-        OnnxRunner(path, provider)
+        OnnxRunner(path, SessionOptions(provider=provider))
 
 
 @pytest.mark.parametrize(
@@ -173,12 +174,12 @@ def test_images_that_do_not_fit_the_graph_are_refused_in_one_line(
     path: Path, images: Images
 ) -> None:
     with pytest.raises(UnfinishedError, match="the graph failed: ") as caught:
-        OnnxRunner(path, "cpu").logits(images)
+        OnnxRunner(path).run(images)
     assert "\n" not in str(caught.value)
 
 
 def test_standard_output_is_free_again_after_loading(path: Path, capfd: Capture) -> None:
-    OnnxRunner(path, "cpu")
+    OnnxRunner(path)
     os.write(1, b"ours")
     assert capfd.readouterr() == ("ours", "")
 
@@ -186,10 +187,53 @@ def test_standard_output_is_free_again_after_loading(path: Path, capfd: Capture)
 @pytest.mark.parametrize("module", ["evaluate.onnx_runtime", "evaluate.evaluation"])
 def test_evaluating_loads_no_torch(module: str) -> None:
     program = (
-        f"import sys, {module} as module; from evaluate.onnx_runtime import provider_failure;"
+        f"import sys, {module} as module; from evaluate.provider_trial import provider_failure;"
         " print(provider_failure('cpu'), 'torch' in sys.modules)"
     )
     outcome = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert outcome.stdout == "None False\n"
+
+
+@pytest.mark.parametrize(("name", "value"), [("arena", "1"), ("use_tf32_", "0")])
+def test_option_that_the_cpu_provider_does_not_have_is_refused_by_name(
+    path: Path, name: str, value: str
+) -> None:
+    asked = SessionOptions(provider_options={name: value})
+    with pytest.raises(UsageError, match="the cpu provider has no such option") as caught:
+        OnnxRunner(path, asked)
+    assert caught.value.subject == f"--provider-option {name}"
+
+
+def test_tf32_on_one_side_only_cannot_be_asked_for() -> None:
+    for tf32, value in ((False, "1"), (True, "0")):
+        with pytest.raises(UsageError, match="PyTorch's side must do the same"):
+            SessionOptions(provider="cuda", tf32=tf32, provider_options={"use_tf32": value})
+    for tf32, value in ((False, "0"), (True, "1")):
+        asked = SessionOptions(provider="cuda", tf32=tf32)
+        assert asked.all_provider_options == {"use_tf32": value}
+
+
+def test_bound_run_leaves_its_logits_where_they_are_forgotten(path: Path, images: Images) -> None:
+    bound = OnnxRunner(path).bound(images, "logits", classes=3)
+    assert np.isnan(bound.logits()).all()
+    for _ in range(2):
+        bound()
+        assert np.array_equal(bound.logits(), by_hand(images))
+        bound.forget()
+        assert np.isnan(bound.logits()).all()
+
+
+def test_bound_run_of_a_wrong_shape_is_refused_in_one_line(path: Path, images: Images) -> None:
+    for output, classes in (("nothing", 3), ("logits", 4)):
+        with pytest.raises(UnfinishedError, match="the graph failed: "):
+            OnnxRunner(path).bound(images, output, classes)()
+
+
+def test_runner_tells_the_graphs_inputs_and_outputs(path: Path) -> None:
+    runner = OnnxRunner(path, SessionOptions(optimize=False))
+    (images,), (logits,) = runner.inputs, runner.outputs
+    assert (images.name, images.dtype, images.shape) == ("images", "uint8", ("batch", 1, 2, 2))
+    assert (logits.name, logits.dtype, logits.shape) == ("logits", "float32", ("batch", 3))
+    assert runner.nodes == {CPU: 4}  # as they are written

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from errors import UnusableError, UsageError
-from models.devices import device_from_name, forbid_tf32
+from models.devices import device_from_name, set_tf32
 
 CUDA_DEVICES = torch.cuda.device_count()  # 0 on most machines; the tests hold on all
 
@@ -75,7 +75,10 @@ def test_mps_is_refused_when_there_is_no_metal_device(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.usefixtures("tf32_allowed")
-def test_forbidding_tf32_is_for_products_and_convolutions() -> None:
-    forbid_tf32()
+def test_tf32_is_set_for_products_and_convolutions() -> None:
+    set_tf32(False)
     assert not torch.backends.cuda.matmul.allow_tf32
     assert not torch.backends.cudnn.allow_tf32
+    set_tf32(True)
+    assert torch.backends.cuda.matmul.allow_tf32
+    assert torch.backends.cudnn.allow_tf32

@@ -1,0 +1,110 @@
+"""What an evaluation's timings claim: latencies, throughput, rates, and what disturbed them."""
+
+from typing import Literal
+
+from artifacts.json_records import Record
+
+# What the clock brackets: numpy in and out, or inputs and outputs that lie on the GPU.
+Boundary = Literal["host", "device"]
+
+
+class Timing(Record):
+    """Milliseconds a call, from samples of one side; a percentile is None where too few."""
+
+    samples: int
+    seconds: float
+    p50_ms: float
+    p50_ci95_ms: tuple[float, float] | None  # by bootstrap; None from too few blocks
+    p90_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    mean_ms: float
+    cv: float
+    images_per_second: float
+    first_run_ms: float
+    stable: bool
+
+
+class LatencyRecord(Timing):
+    """ONNX Runtime's timing at one batch size, PyTorch's from the same run beside it."""
+
+    batch_size: int
+    boundary: Boundary
+    outputs_verified: bool
+    threads: int
+    cuda_graph: bool
+    pytorch: Timing | None
+    speedup: float | None  # PyTorch's median over ONNX Runtime's
+    speedup_ci95: tuple[float, float] | None
+
+
+class Throughput(Record):
+    """Images a second of whole passes over the split, median and its interval."""
+
+    passes: int
+    images: int
+    seconds: float
+    images_per_second: float
+    ci95: tuple[float, float] | None
+
+
+class OfflineRecord(Throughput):
+    """Scenario `offline`: all examples are there at once, taken in the largest batch."""
+
+    batch_size: int
+    outputs_verified: bool
+    threads: int
+    pytorch: Throughput | None
+    speedup: float | None
+    speedup_ci95: tuple[float, float] | None
+
+
+class ServerTrial(Record):
+    """Poisson arrivals at one rate: latencies from arrival to answer."""
+
+    queries_per_second: float
+    queries: int
+    seconds: float
+    p50_ms: float
+    p90_ms: float | None
+    p99_ms: float | None
+    over_bound: int
+    mean_batch: float
+    holds: bool  # p99 is under the bound, with 99% confidence
+
+
+class ServerRecord(Record):
+    """Scenario `server`: the largest rate of arrivals whose p99 stays under the bound."""
+
+    bound_ms: float
+    queries_per_second: float | None  # None: not even the smallest rate that was tried holds it
+    largest_batch: int
+    trials: tuple[ServerTrial, ...]
+    outputs_verified: bool
+    threads: int
+    seed: int
+
+
+class GpuState(Record):
+    """What nvidia-smi says of the GPU; None where it does not tell."""
+
+    name: str
+    memory_used_bytes: int | None  # by everybody on it; ONNX Runtime's arena does not shrink
+    sm_clock_mhz: int | None
+    max_sm_clock_mhz: int | None
+    throttle_reasons: str | None
+    temperature_c: int | None
+    utilization_percent: int | None
+
+
+class MachineState(Record):
+    """What disturbs a measurement, while it was made; None where the system does not tell."""
+
+    load_average: float | None  # at the start, so without our own work
+    cpu_mhz: tuple[float, float] | None  # lowest and highest of the CPUs, seen at the end
+    throttled_periods: int | None  # of our control group, by its CPU quota
+    thermal_throttles: int | None  # of all CPUs
+    stolen_seconds: float | None  # by the hypervisor, from all CPUs
+    involuntary_switches: int | None
+    peak_rss_bytes: int | None  # of this process since it began
+    gpu: GpuState | None

@@ -1,0 +1,72 @@
+"""One side's logits over a slice of the examples, with what accuracy and parity both need of them.
+
+Arrays are turned to [K, N] once: sums and maxima over the few classes then run along the memory.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from artifacts.logits import Logits
+from errors import DatasetError
+
+SLICE = 2048  # examples; the sums of a slice do not depend on who computes them, or on what else
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answers:
+    """Logits with labels.
+
+    Attributes:
+        logits_KN: float64.
+        labels_N: int64, each one of the K classes.
+        predicted_N: the class with the largest logit, the first of several.
+        is_correct_N: whether that is the label.
+        nonfinite: how many logits are no finite numbers.
+    """
+
+    logits_KN: NDArray[np.float64]
+    labels_N: NDArray[np.int64]
+    predicted_N: NDArray[np.intp]
+    is_correct_N: NDArray[np.bool_]
+    nonfinite: int
+
+    def __len__(self) -> int:
+        return len(self.labels_N)
+
+
+def answers_from_logits(
+    logits_NK: Logits, labels_N: NDArray[np.int64], *, first_index: int = 0
+) -> Answers:
+    """Return the logits as answers to the examples with these labels.
+
+    Args:
+        logits_NK: float32.
+        labels_N: int64.
+        first_index: of these examples in the whole split, to name one by.
+
+    Raises:
+        DatasetError: a label is none of the K classes.
+        ValueError: there are not as many labels as logits.
+    """
+    if labels_N.shape != logits_NK.shape[:1]:
+        raise ValueError(f"labels {labels_N.shape} of logits {logits_NK.shape}")
+    classes = logits_NK.shape[1]
+    if len(labels_N) and not 0 <= labels_N.min() <= labels_N.max() < classes:
+        index = int(np.flatnonzero((labels_N < 0) | (labels_N >= classes))[0])
+        raise DatasetError(
+            "labels",
+            f"label {labels_N[index]} at index {first_index + index}, wanted 0 to {classes - 1}:"
+            f" the model has {classes} classes",
+        )
+    logits_KN = np.ascontiguousarray(logits_NK.T, dtype=np.float64)
+    is_finite = np.isfinite(logits_KN)
+    predicted_N = np.argmax(logits_NK, axis=1)
+    return Answers(
+        logits_KN=logits_KN,
+        labels_N=labels_N,
+        predicted_N=predicted_N,
+        is_correct_N=predicted_N == labels_N,
+        nonfinite=is_finite.size - int(np.count_nonzero(is_finite)),
+    )

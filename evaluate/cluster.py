@@ -1,0 +1,232 @@
+"""The same pass on Ray's workers: a session each, slices of the memory-mapped data, sums back.
+
+The sums of a slice do not depend on who computes them and are added in the order of the slices, so
+the result is the one of a single process. A worker that dies is started again by Ray, and its slice
+with it. Workers on other machines open the files by their paths: those must be the same there.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from artifacts.environment import usable_cpus
+from artifacts.logits import Images
+from data.pages import release_pages
+from errors import UnfinishedError, UnusableError
+from evaluate.native_output import captured_native_output
+from evaluate.onnx_runtime import GPU_PROVIDERS
+from evaluate.passes import OnStep, PassPlan, PassSums, SliceComputer, slices
+
+LOCAL = "local"
+RESTARTS = 3  # of a worker; one that dies more often dies of its work
+SLICES_AHEAD = 2  # in each worker's queue, so that none waits for the driver
+ROOT = Path(__file__).parent.parent
+log = logging.getLogger("onnxproof")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterOptions:
+    """Where the workers are.
+
+    Attributes:
+        address: of a cluster as Ray takes it, or `local` for workers on this machine.
+        workers: how many; None: one for each GPU, or for each CPU that this process may use.
+    """
+
+    address: str = LOCAL
+    workers: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MappedArray:
+    """A memory map as another process can open it."""
+
+    path: str
+    offset: int
+    shape: tuple[int, ...]
+    dtype: str
+
+    def open(self) -> NDArray[Any]:
+        """Return the map, read-only.
+
+        Raises:
+            OSError: the file is not there.
+            ValueError: it is shorter than it was.
+        """
+        return np.memmap(self.path, self.dtype, "r", self.offset, self.shape)
+
+
+class SliceWorker:
+    """What runs in a worker: one session and the data."""
+
+    def __init__(
+        self,
+        plan: PassPlan,
+        images: MappedArray | Images,
+        labels_N: MappedArray | NDArray[np.int64],
+    ) -> None:
+        self._computer = SliceComputer(plan)
+        self._images: Images = _opened(images)
+        self._labels_N: NDArray[np.int64] = _opened(labels_N)
+
+    def sums(self, start: int, stop: int) -> PassSums:
+        """Return the sums of one slice."""
+        sums = self._computer.sums(self._images[start:stop], self._labels_N[start:stop], start)
+        release_pages(self._images)
+        return sums
+
+    def process_id(self) -> int:
+        """Return this worker's process."""
+        return os.getpid()
+
+
+def cluster_pass(
+    plan: PassPlan,
+    images: Images,
+    labels_N: NDArray[np.int64],
+    options: ClusterOptions,
+    on_step: OnStep,
+) -> PassSums:
+    """Return the sums over all examples, computed by Ray's workers.
+
+    Raises:
+        UnusableError: Ray is not installed, or the cluster cannot be reached.
+        UnfinishedError: a worker cannot be started, or died again and again.
+    """
+    with _ray(options) as ray:
+        workers = _started(ray, plan, images, labels_N, options)
+        begin = time.perf_counter()
+        try:
+            total = _gathered(ray, workers, len(images), on_step)
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause if isinstance(error.cause, Exception) else error from error
+        except ray.exceptions.RayError as error:
+            reason = str(error).strip().splitlines()[0]
+            raise UnfinishedError("--ray", f"a worker could not go on: {reason}") from error
+    seconds = time.perf_counter() - begin
+    log.info(
+        "%s examples by %d workers in %.1f s: %s images/s",
+        f"{len(images):,}",
+        len(workers),
+        seconds,
+        f"{len(images) / seconds:,.0f}",
+    )
+    return total
+
+
+def _gathered(ray: Any, workers: list[Any], examples: int, on_step: OnStep) -> PassSums:
+    """Hand out slices as workers get free; add their sums in the order of the slices."""
+    waiting = slices(examples)
+    running: dict[Any, tuple[int, Any]] = {}
+    finished: dict[int, tuple[int, PassSums]] = {}
+    total: PassSums | None = None
+    done = next_start = 0
+
+    def hand_out(worker: Any) -> None:
+        if bounds := next(waiting, None):
+            running[worker.sums.remote(*bounds)] = (bounds[0], worker)
+            ends[bounds[0]] = bounds[1]
+
+    ends: dict[int, int] = {}
+    for worker in workers * SLICES_AHEAD:
+        hand_out(worker)
+    while running:
+        ready, _ = ray.wait(list(running), num_returns=1)
+        start, worker = running.pop(ready[0])
+        finished[start] = (ends[start], ray.get(ready[0]))
+        hand_out(worker)
+        done += ends[start] - start
+        on_step("accuracy and parity, by Ray", done, examples)
+        while next_start in finished:
+            stop, sums = finished.pop(next_start)
+            total = sums if total is None else total + sums
+            next_start = stop
+    assert total is not None  # a split has an example at least
+    return total
+
+
+def _started(
+    ray: Any,
+    plan: PassPlan,
+    images: Images,
+    labels_N: NDArray[np.int64],
+    options: ClusterOptions,
+) -> list[Any]:
+    is_gpu = plan.session.provider in GPU_PROVIDERS
+    resources = ray.cluster_resources()
+    workers = options.workers or int(resources.get("GPU" if is_gpu else "CPU", 1)) or 1
+    # A pass that its threads slow down by waiting for one another would not be the same speed.
+    cpus = max(1, int(resources.get("CPU", 1)) // workers)
+    session = replace(plan.session, threads=plan.session.threads or cpus)
+    data, labels = _shared(ray, images), _shared(ray, labels_N)
+    worker_class = ray.remote(
+        num_cpus=0,  # how many work is decided here
+        num_gpus=1 if is_gpu else 0,
+        max_restarts=RESTARTS,
+        max_task_retries=RESTARTS,
+    )(SliceWorker)
+    return [
+        worker_class.remote(replace(plan, session=session), data, labels) for _ in range(workers)
+    ]
+
+
+def _shared(ray: Any, array: NDArray[Any]) -> Any:
+    """Return the array as a worker can open it: by its file, or in Ray's shared memory."""
+    if isinstance(array, np.memmap) and array.filename is not None:
+        return MappedArray(
+            path=str(array.filename),
+            offset=array.offset,
+            shape=array.shape,
+            dtype=array.dtype.str,
+        )
+    return ray.put(np.array(array))
+
+
+def _opened(array: MappedArray | NDArray[Any]) -> NDArray[Any]:
+    return array.open() if isinstance(array, MappedArray) else array
+
+
+@contextmanager
+def _ray(options: ClusterOptions) -> Iterator[Any]:
+    """Give Ray, connected; what it prints while it starts does not reach our streams."""
+    # Its C++ parts write to our standard error, also of what a restart will mend.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    try:
+        import ray
+    except ImportError as error:
+        raise UnusableError(
+            "--ray", "Ray is not installed", hint="python -m pip install '.[ray]'"
+        ) from error
+    is_local = options.address == LOCAL
+    was_running = ray.is_initialized()
+    failure: Exception | None = None
+    with captured_native_output():
+        try:
+            if not was_running:
+                ray.init(
+                    address=None if is_local else options.address,
+                    include_dashboard=False if is_local else None,
+                    num_cpus=usable_cpus() if is_local else None,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}},
+                )
+        except Exception as error:  # its errors share no base class but this one
+            failure = error
+    if failure is not None:
+        reason = str(failure).strip().splitlines()[0]
+        raise UnusableError(f"--ray {options.address}", f"cannot be used: {reason}") from failure
+    try:
+        yield ray
+    finally:
+        if not was_running:
+            with captured_native_output():
+                ray.shutdown()

@@ -1,0 +1,154 @@
+"""One pass over a split: sums of accuracy and parity, slice by slice, in memory that stays flat.
+
+A slice gives the same sums whoever computes it, in this process or in another, so that they can be
+added in the order of the slices to the same result.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from artifacts.evaluation_records import GraphInput, GraphOutput, LiveAgreement
+from artifacts.logits import Images, Tolerance
+from data.pages import release_pages
+from evaluate.accuracy import Accuracy, accuracy_of
+from evaluate.answers import SLICE, answers_from_logits
+from evaluate.graph_input import logits_function
+from evaluate.onnx_runtime import OnnxRunner, SessionOptions
+from evaluate.parity import Parity, parity_of
+from evaluate.references import Reference, ReferenceSlice, in_batches
+
+BATCH_SIZE = 128
+OnStep = Callable[[str, int, int], None]  # what is going on, done, in all
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LiveSums:
+    """PyTorch's logits of now against the recorded ones."""
+
+    max_abs: float
+    outside: int
+    nonfinite: int
+
+    def __add__(self, other: "LiveSums") -> "LiveSums":
+        return LiveSums(
+            max_abs=max(self.max_abs, other.max_abs),
+            outside=self.outside + other.outside,
+            nonfinite=self.nonfinite + other.nonfinite,
+        )
+
+    def record(self) -> LiveAgreement:
+        """Return them as a record."""
+        return LiveAgreement(
+            max_abs=None if self.nonfinite else self.max_abs,
+            within_tolerance=not (self.nonfinite or self.outside),
+        )
+
+
+Summable = TypeVar("Summable", Accuracy, Parity, LiveSums)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PassSums:
+    """What a pass over some examples counts; None where there is nothing to compare with."""
+
+    onnx: Accuracy
+    reference: Accuracy | None
+    parity: Parity | None
+    live: LiveSums | None
+
+    def __add__(self, other: "PassSums") -> "PassSums":
+        return PassSums(
+            onnx=self.onnx + other.onnx,
+            reference=_sum(self.reference, other.reference),
+            parity=_sum(self.parity, other.parity),
+            live=_sum(self.live, other.live),
+        )
+
+
+def _sum(first: Summable | None, second: Summable | None) -> Summable | None:
+    return None if first is None or second is None else first + second
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassPlan:
+    """All that a process needs to compute slices, itself small enough to be sent to one."""
+
+    onnx: Path
+    session: SessionOptions
+    form: GraphInput
+    output: GraphOutput
+    reference: Reference | None
+    tolerance: Tolerance
+
+    @property
+    def batch_size(self) -> int:
+        """Images in a batch, where the graph leaves that open."""
+        return self.form.batch or BATCH_SIZE
+
+
+class SliceComputer:
+    """Computes the sums of one slice after another, with one session."""
+
+    def __init__(self, plan: PassPlan, runner: OnnxRunner | None = None) -> None:
+        """Open the session, unless it is already there, and the reference."""
+        self._plan = plan
+        runner = runner or OnnxRunner(plan.onnx, plan.session)
+        self._compute = logits_function(runner, plan.form, plan.output)
+        self._read = plan.reference.open(plan.batch_size) if plan.reference else None
+
+    def sums(self, images: Images, labels_N: NDArray[np.int64], start: int) -> PassSums:
+        """Return the sums of these examples, the first of which has index `start` in the split."""
+        plan = self._plan
+        logits_NK = in_batches(self._compute, images, plan.batch_size)
+        onnx = answers_from_logits(logits_NK, labels_N, first_index=start)
+        accuracy = accuracy_of(onnx, probabilities=plan.output.probabilities)
+        if self._read is None:
+            return PassSums(onnx=accuracy, reference=None, parity=None, live=None)
+        read = self._read(images, start)
+        reference = answers_from_logits(read.float32_NK, labels_N, first_index=start)
+        return PassSums(
+            onnx=accuracy,
+            reference=accuracy_of(reference, probabilities=plan.output.probabilities),
+            parity=parity_of(
+                onnx, reference, read.float64_NK, tolerance=plan.tolerance, first_index=start
+            ),
+            live=_live_sums(read, plan.tolerance),
+        )
+
+
+def local_pass(
+    computer: SliceComputer, images: Images, labels_N: NDArray[np.int64], on_step: OnStep
+) -> PassSums:
+    """Return the sums over all examples, computed in this process."""
+    total: PassSums | None = None
+    for start, stop in slices(len(images)):
+        sums = computer.sums(images[start:stop], labels_N[start:stop], start)
+        total = sums if total is None else total + sums
+        release_pages(images)
+        on_step("accuracy and parity", stop, len(images))
+    assert total is not None  # a split has an example at least
+    return total
+
+
+def slices(examples: int) -> Iterator[tuple[int, int]]:
+    """Yield first index and end of each slice."""
+    for start in range(0, examples, SLICE):
+        yield start, min(start + SLICE, examples)
+
+
+def _live_sums(read: ReferenceSlice, tolerance: Tolerance) -> LiveSums | None:
+    if read.recorded_NK is None:
+        return None
+    now, recorded = read.float32_NK.astype(np.float64), read.recorded_NK.astype(np.float64)
+    is_finite = np.isfinite(now) & np.isfinite(recorded)
+    difference = np.abs(now[is_finite] - recorded[is_finite])
+    return LiveSums(
+        max_abs=float(difference.max(initial=0.0)),
+        outside=int((difference > tolerance.allowed(recorded[is_finite])).sum()),
+        nonfinite=int((~is_finite).sum()),
+    )

@@ -1,0 +1,196 @@
+"""What is evaluated: a variant that a run exported, or any ONNX file; and what it is held to."""
+
+import functools
+import math
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from artifacts.chain import ExportedNetwork, TrainedNetwork
+from artifacts.choices import GraphPrecision, ReferenceSource
+from artifacts.evaluation_records import EvaluatedModel
+from artifacts.files import sha256_of_file
+from artifacts.logits import load_reference
+from artifacts.run_directory import RunDirectory, default_run
+from data import Dataset
+from errors import ArtifactError, UsageError
+from evaluate.graph_input import InputOptions, graph_input, graph_output
+from evaluate.onnx_runtime import OnnxRunner, SessionOptions
+from evaluate.references import LiveReference, OnnxReference, RecordedReference, Reference
+
+if TYPE_CHECKING:  # at run time only where a file that we did not make is read
+    import onnx
+
+_QUANTIZING = ("QuantizeLinear", "DequantizeLinear", "MatMulInteger", "ConvInteger")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is evaluated.
+
+    Attributes:
+        onnx: the file.
+        model: what the record says of it.
+        input_options: what the user says of its input.
+        softmaxed: outputs that a softmax has made.
+        reference: what its logits are compared with, if anything.
+        reference_sha256: of the file that has them, or that computes them.
+        trained: the network in PyTorch, if it is one of ours.
+        run: where the evaluation is written.
+    """
+
+    onnx: Path
+    model: EvaluatedModel
+    input_options: InputOptions
+    softmaxed: frozenset[str]
+    reference: Reference | None
+    reference_sha256: str | None
+    trained: TrainedNetwork | None
+    run: RunDirectory
+
+
+def subject_of_run(
+    exported: ExportedNetwork,
+    dataset: Dataset,
+    source: ReferenceSource,
+    session: SessionOptions,
+) -> Subject:
+    """Return an exported variant with the reference that was recorded, or that is computed now.
+
+    Raises:
+        ArtifactError: the recorded reference is damaged, or is not of these examples.
+        UsageError: TF32 is asked for, which the recorded reference does without.
+    """
+    run, variant = exported.trained.run, exported.variant
+    recorded = RecordedReference(path=run.reference)
+    _require_same_split(run.reference, dataset)
+    reference: Reference = recorded
+    if source == "live":
+        from evaluate.torch_runner import pytorch_logits_function
+
+        reference = LiveReference(
+            recorded=recorded,
+            pytorch=functools.partial(pytorch_logits_function, exported.trained, session),
+        )
+    elif session.tf32:
+        raise UsageError(
+            "--tf32",
+            "PyTorch's logits were recorded without it, and both sides must do the same",
+            hint="add --reference live",
+        )
+    return Subject(
+        onnx=exported.onnx,
+        model=EvaluatedModel(
+            onnx_sha256=variant.onnx_sha256,
+            precision=variant.precision,
+            checkpoint_sha256=variant.checkpoint_sha256,
+            opset=variant.opset,
+            name=exported.trained.recipe.model.name,
+            parameters=exported.trained.training.parameters,
+        ),
+        input_options=InputOptions(),
+        softmaxed=frozenset(),
+        reference=reference,
+        reference_sha256=exported.reference.sha256,
+        trained=exported.trained,
+        run=run,
+    )
+
+
+def subject_of_file(
+    onnx: Path, dataset: Dataset, input_options: InputOptions, reference_onnx: Path | None
+) -> Subject:
+    """Return an ONNX file that anybody made, with another one to compare it with, if given.
+
+    Raises:
+        ArtifactError: a file is missing, or is no ONNX model.
+        UsageError: the other file takes no images of this dataset.
+        UnfinishedError: ONNX Runtime cannot load the other file.
+    """
+    model, softmaxed = _described(onnx)
+    reference, reference_sha256 = None, None
+    if reference_onnx is not None:
+        described, softmaxed_there = _described(reference_onnx)
+        reference_sha256 = described.onnx_sha256
+        runner = OnnxRunner(reference_onnx, SessionOptions(optimize=False))
+        reference = OnnxReference(
+            path=reference_onnx.resolve(),
+            form=graph_input(runner.inputs, dataset.image_shape, input_options),
+            output=graph_output(runner.outputs, softmaxed_there),
+        )
+    return Subject(
+        onnx=onnx.resolve(),
+        model=model,
+        input_options=input_options,
+        softmaxed=softmaxed,
+        reference=reference,
+        reference_sha256=reference_sha256,
+        trained=None,
+        run=default_run(dataset.name, onnx.name),
+    )
+
+
+def _require_same_split(path: Path, dataset: Dataset) -> None:
+    reference = load_reference(path)
+    if reference.split_sha256 == dataset.test.sha256 and len(reference.float32_NK) == len(
+        dataset.test
+    ):
+        return
+    raise ArtifactError(
+        str(path),
+        f"was computed on another test split than {dataset.name}'s"
+        f" (sha256 {reference.split_sha256[:12]}, found {dataset.test.sha256[:12]})",
+        hint=f"export again with: python cli.py export --run {path.parent}",
+    )
+
+
+def _described(path: Path) -> tuple[EvaluatedModel, frozenset[str]]:
+    """Return what the file says of its model, and which outputs a softmax has made."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    sha256 = sha256_of_file(path)
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except DecodeError as error:
+        raise ArtifactError(str(path), "is no ONNX model") from error
+    versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+    if not versions or not model.graph.node:
+        raise ArtifactError(str(path), "is no ONNX model: it has no operators")
+    softmaxed = {
+        name for node in model.graph.node if node.op_type == "Softmax" for name in node.output
+    }
+    described = EvaluatedModel(
+        onnx_sha256=sha256,
+        precision=_precision(model),
+        checkpoint_sha256=None,
+        opset=int(max(versions)),
+        name=path.stem,
+        parameters=sum(_elements(weight) for weight in model.graph.initializer),
+    )
+    return described, frozenset(softmaxed)
+
+
+def _precision(model: "onnx.ModelProto") -> GraphPrecision:
+    """Return the precision of most of the weights; int8 where any is quantized."""
+    import onnx
+
+    if any(
+        node.op_type in _QUANTIZING or node.op_type.startswith("QLinear")
+        for node in model.graph.node
+    ):
+        return "int8"
+    names: dict[int, GraphPrecision] = {
+        onnx.TensorProto.FLOAT16: "fp16",
+        onnx.TensorProto.BFLOAT16: "bf16",
+        onnx.TensorProto.DOUBLE: "float64",
+    }
+    elements: Counter[GraphPrecision] = Counter()
+    for weight in model.graph.initializer:
+        elements[names.get(weight.data_type, "float32")] += _elements(weight)
+    return max(elements, key=lambda name: elements[name], default="float32")
+
+
+def _elements(weight: "onnx.TensorProto") -> int:
+    return math.prod(weight.dims)
