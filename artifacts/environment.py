@@ -55,6 +55,16 @@ def installed_versions(packages: tuple[str, ...]) -> dict[str, str]:
     return versions
 
 
+def conflict_of_packages(versions: dict[str, str]) -> str | None:
+    """Return what is wrong where two packages install the same files, else None."""
+    if "onnxruntime" in versions and "onnxruntime-gpu" in versions:
+        return (
+            "onnxruntime and onnxruntime-gpu are both installed and overwrite each other's files:"
+            " pip uninstall both, then install one"
+        )
+    return None
+
+
 def usable_cpus() -> int:
     """Return how many CPUs this process may use: not the machine's count.
 

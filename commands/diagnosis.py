@@ -6,6 +6,7 @@ from typing import TypedDict
 
 from artifacts.environment import (
     NAMED_PACKAGES,
+    conflict_of_packages,
     cpu_model,
     current_environment,
     installed_versions,
@@ -72,11 +73,8 @@ def _gpus() -> str:
 
 def _problems(versions: dict[str, str]) -> list[str]:
     problems = []
-    if "onnxruntime" in versions and "onnxruntime-gpu" in versions:
-        problems.append(
-            "onnxruntime and onnxruntime-gpu are both installed and overwrite each other's files:"
-            " pip uninstall both, then install one"
-        )
+    if conflict := conflict_of_packages(versions):
+        problems.append(conflict)
     try:
         importlib.import_module("torchvision")  # a build that does not match torch fails right here
     except Exception as error:

@@ -92,7 +92,7 @@ def command(
     from commands.steps import evaluate_file_step, evaluate_step, run_or_last
     from evaluate.evaluation import EvaluationOptions
     from evaluate.gates import Gates
-    from evaluate.onnx_runtime import SessionOptions
+    from evaluate.session_options import SessionOptions
 
     show_log()
     held = Gates(**gates)

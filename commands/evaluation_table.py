@@ -155,11 +155,11 @@ def _explanation_pairs(explanation: Explanation | None) -> Pairs:
     if explanation.node is None:
         return [("explanation", f"no node departs from {against}")]
     by = "" if explanation.max_abs is None else f" by {explanation.max_abs:.2g}"
-    module = f", of module {explanation.module}" if explanation.module else ""
+    module = f" (module {explanation.module})" if explanation.module else ""
     pairs = [
         (
             "explanation",
-            f"{explanation.op_type} {explanation.node}{module}, is the first to depart from"
+            f"{explanation.op_type} {explanation.node}{module} is the first to depart from"
             f" {against}{by}",
         )
     ]

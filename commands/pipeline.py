@@ -53,8 +53,8 @@ def command(
     from commands.steps import TrainingOptions, evaluate_step, export_step, train_step
     from evaluate.evaluation import EvaluationOptions
     from evaluate.latency import LatencyOptions
-    from evaluate.onnx_runtime import SessionOptions
     from evaluate.provider_trial import provider_failure
+    from evaluate.session_options import SessionOptions
     from evaluate.timing import TimingOptions
 
     show_log()

@@ -22,8 +22,8 @@ from artifacts.logits import Images
 from data.pages import release_pages
 from errors import UnfinishedError, UnusableError
 from evaluate.native_output import captured_native_output
-from evaluate.onnx_runtime import GPU_PROVIDERS
 from evaluate.passes import OnStep, PassPlan, PassSums, SliceComputer, slices
+from evaluate.session_options import GPU_PROVIDERS
 
 LOCAL = "local"
 RESTARTS = 3  # of a worker; one that dies more often dies of its work

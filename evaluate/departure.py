@@ -18,7 +18,8 @@ from evaluate.explanation import (
     with_output,
 )
 from evaluate.graph_input import preparation
-from evaluate.onnx_runtime import OnnxRunner, SessionOptions
+from evaluate.onnx_runtime import OnnxRunner
+from evaluate.session_options import SessionOptions
 
 EXAMPLES = 4
 

@@ -1,34 +1,36 @@
 """An evaluation from start to record: what `evaluate` does once the options are read."""
 
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from artifacts.choices import ReferenceSource
-from artifacts.environment import current_environment
+from artifacts.environment import conflict_of_packages, current_environment
 from artifacts.evaluation_records import (
     BatchIndependence,
     EvaluatedDataset,
     Evaluation,
     Explanation,
-    GraphInput,
-    GraphOutput,
     ParityRecord,
     ProviderProof,
 )
 from artifacts.json_records import write_record
-from artifacts.logits import IntermediateValues, Tolerance
+from artifacts.logits import IntermediateValues
 from data import Dataset
 from evaluate.baseline import compared_with_baseline, read_baseline
 from evaluate.batch_independence import batch_independence
 from evaluate.cluster import ClusterOptions, cluster_pass
 from evaluate.gates import Evidence, Gates, failures_of
-from evaluate.graph_input import graph_input, graph_output, logits_function
+from evaluate.graph_input import logits_function
 from evaluate.machine_state import MachineWatch
-from evaluate.onnx_runtime import GPU_PROVIDERS, OnnxRunner, SessionOptions
-from evaluate.passes import OnStep, PassPlan, PassSums, SliceComputer, local_pass
+from evaluate.onnx_runtime import OnnxRunner
+from evaluate.opening import Opened, opened_subject
+from evaluate.passes import BATCH_SIZE, OnStep, PassPlan, PassSums, SliceComputer, local_pass
+from evaluate.session_options import GPU_PROVIDERS, SessionOptions
 from evaluate.subject import Subject
-from evaluate.timing import TimedGraph, TimingOptions, Timings, timings
-from evaluate.tolerances import CPU_FLOAT32, tolerance_for
+from evaluate.timing import TimingOptions, Timings, timings
+
+log = logging.getLogger("onnxproof")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,18 +60,6 @@ class EvaluationOptions:
     baseline: Path | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Opened:
-    """A subject, loaded."""
-
-    subject: Subject
-    dataset: Dataset
-    runner: OnnxRunner
-    form: GraphInput
-    output: GraphOutput
-    tolerance: Tolerance
-
-
 def evaluate(
     subject: Subject,
     dataset: Dataset,
@@ -96,8 +86,11 @@ def evaluate(
         DatasetError: a label is no class of the model.
         UnfinishedError: ONNX Runtime could not run the graph, or the disk is full.
     """
+    environment = current_environment()
+    if conflict := conflict_of_packages(environment.versions):
+        log.warning("%s", conflict)
     watch = MachineWatch(gpu=options.session.provider in GPU_PROVIDERS)
-    opened = _opened(subject, dataset, options)
+    opened = opened_subject(subject, dataset, options.session, atol=options.atol, rtol=options.rtol)
     evaluated = _evaluated_dataset(dataset)
     # Read first: who names a wrong file is told at once.
     earlier = read_baseline(options.baseline, evaluated) if options.baseline else None
@@ -110,7 +103,6 @@ def evaluate(
     if options.explain and parity is not None and not parity.within_tolerance:
         explanation = _explanation(opened, parity, pytorch_values)
     times = _timings(opened, options, on_step)
-    environment = current_environment()
     baseline = earlier and compared_with_baseline(
         *earlier,
         accuracy=accuracy,
@@ -161,30 +153,7 @@ def evaluate(
     return evaluation, path
 
 
-def _opened(subject: Subject, dataset: Dataset, options: EvaluationOptions) -> _Opened:
-    runner = OnnxRunner(subject.onnx, options.session)
-    precision = subject.model.precision
-    if subject.reference is None and precision == "int8":
-        tolerance = CPU_FLOAT32  # that the graph agrees with itself; there is no other side
-    else:
-        tolerance = tolerance_for(
-            options.session.provider,
-            precision,
-            tf32=options.session.tf32,
-            atol=options.atol,
-            rtol=options.rtol,
-        )
-    return _Opened(
-        subject=subject,
-        dataset=dataset,
-        runner=runner,
-        form=graph_input(runner.inputs, dataset.image_shape, subject.input_options),
-        output=graph_output(runner.outputs, subject.softmaxed),
-        tolerance=tolerance,
-    )
-
-
-def _sums(opened: _Opened, options: EvaluationOptions, on_step: OnStep) -> PassSums:
+def _sums(opened: Opened, options: EvaluationOptions, on_step: OnStep) -> PassSums:
     test = opened.dataset.test
     plan = PassPlan(
         onnx=opened.subject.onnx.resolve(),
@@ -199,7 +168,7 @@ def _sums(opened: _Opened, options: EvaluationOptions, on_step: OnStep) -> PassS
     return local_pass(SliceComputer(plan, opened.runner), test.images, test.labels, on_step)
 
 
-def _parity(opened: _Opened, sums: PassSums, names: tuple[str, ...]) -> ParityRecord | None:
+def _parity(opened: Opened, sums: PassSums, names: tuple[str, ...]) -> ParityRecord | None:
     reference = opened.subject.reference
     if reference is None or sums.parity is None or sums.reference is None:
         return None
@@ -212,17 +181,17 @@ def _parity(opened: _Opened, sums: PassSums, names: tuple[str, ...]) -> ParityRe
     )
 
 
-def _independence(opened: _Opened) -> BatchIndependence | None:
+def _independence(opened: Opened) -> BatchIndependence | None:
     return batch_independence(
         logits_function(opened.runner, opened.form, opened.output),
         opened.dataset.test.images,
-        batch_size=opened.form.batch or 128,
+        batch_size=opened.form.batch or BATCH_SIZE,
         tolerance=opened.tolerance,
     )
 
 
 def _explanation(
-    opened: _Opened, parity: ParityRecord, pytorch_values: IntermediateValues | None
+    opened: Opened, parity: ParityRecord, pytorch_values: IntermediateValues | None
 ) -> Explanation:
     from evaluate.departure import explained
 
@@ -238,17 +207,10 @@ def _explanation(
     )
 
 
-def _timings(opened: _Opened, options: EvaluationOptions, on_step: OnStep) -> Timings:
+def _timings(opened: Opened, options: EvaluationOptions, on_step: OnStep) -> Timings:
     if options.timing is None:
         return Timings()
-    graph = TimedGraph(
-        subject=opened.subject,
-        runner=opened.runner,
-        form=opened.form,
-        output=opened.output,
-        tolerance=opened.tolerance,
-    )
-    return timings(graph, opened.dataset.test.images, options.timing, on_step)
+    return timings(opened, options.timing, on_step)
 
 
 def _proof(runner: OnnxRunner) -> ProviderProof:

@@ -8,8 +8,7 @@ session is asked what it got, and every node's place is read back.
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,45 +22,11 @@ from artifacts.logits import Logits
 from errors import UnfinishedError, UnusableError, UsageError
 from evaluate.native_output import captured_native_output
 from evaluate.provider_errors import cause_and_remedy
+from evaluate.session_options import GPU_PROVIDERS, SessionOptions
 
 CPU = "CPUExecutionProvider"
 _SUFFIX = "ExecutionProvider"
-GPU_PROVIDERS = ("cuda", "tensorrt")
 _NUMPY_NAMES = {"float": "float32", "double": "float64"}  # ONNX Runtime's others are numpy's
-
-
-@dataclass(frozen=True, kw_only=True)
-class SessionOptions:
-    """What a session is to be.
-
-    Attributes:
-        provider: short name.
-        provider_options: as ONNX Runtime names them.
-        threads: of the intra-op pool; None: as many as this process may use.
-        allow_cpu_nodes: let nodes that the provider cannot run go to the CPU.
-        tf32: let a GPU compute float32 in TF32; PyTorch's side is told the same.
-        optimize: rewrite the graph before it runs.
-    """
-
-    provider: str = "cpu"
-    provider_options: Mapping[str, str] = field(default_factory=dict)
-    threads: int | None = None
-    allow_cpu_nodes: bool = False
-    tf32: bool = False
-    optimize: bool = True
-
-    def __post_init__(self) -> None:
-        asked = self.provider_options.get("use_tf32")
-        if asked is not None and (asked.lower() in ("1", "true")) != self.tf32:
-            raise UsageError(
-                "--provider-option use_tf32", "PyTorch's side must do the same: use --tf32 instead"
-            )
-
-    @property
-    def all_provider_options(self) -> dict[str, str]:
-        """Those that were given, and those that make both sides compute alike."""
-        tf32 = {"use_tf32": str(int(self.tf32))} if self.provider == "cuda" else {}
-        return {**tf32, **self.provider_options}
 
 
 class OnnxRunner:

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from artifacts.evaluation_records import GraphInput, GraphOutput, LiveAgreement
 from artifacts.logits import Images, Tolerance
 from data.pages import release_pages
+from errors import ArtifactError
 from evaluate.accuracy import Accuracy, accuracy_of
 from evaluate.answers import SLICE, answers_from_logits
 from evaluate.graph_input import logits_function
-from evaluate.onnx_runtime import OnnxRunner, SessionOptions
+from evaluate.onnx_runtime import OnnxRunner
 from evaluate.parity import Parity, parity_of
 from evaluate.references import Reference, ReferenceSlice, in_batches
+from evaluate.session_options import SessionOptions
 
 BATCH_SIZE = 128
 OnStep = Callable[[str, int, int], None]  # what is going on, done, in all
@@ -105,11 +107,21 @@ class SliceComputer:
         """Return the sums of these examples, the first of which has index `start` in the split."""
         plan = self._plan
         logits_NK = in_batches(self._compute, images, plan.batch_size)
+        if len(logits_NK) != len(images):
+            raise ArtifactError(
+                str(plan.onnx), f"gives {len(logits_NK)} answers for {len(images)} images"
+            )
         onnx = answers_from_logits(logits_NK, labels_N, first_index=start)
         accuracy = accuracy_of(onnx, probabilities=plan.output.probabilities)
         if self._read is None:
             return PassSums(onnx=accuracy, reference=None, parity=None, live=None)
         read = self._read(images, start)
+        if read.float32_NK.shape != logits_NK.shape:
+            raise ArtifactError(
+                str(plan.onnx),
+                f"gives {logits_NK.shape[1]} logits an image, its reference"
+                f" {read.float32_NK.shape[1]}",
+            )
         reference = answers_from_logits(read.float32_NK, labels_N, first_index=start)
         return PassSums(
             onnx=accuracy,

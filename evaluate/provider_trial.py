@@ -3,7 +3,8 @@
 import numpy as np
 
 from errors import UnfinishedError, UnusableError
-from evaluate.onnx_runtime import OnnxRunner, SessionOptions
+from evaluate.onnx_runtime import OnnxRunner
+from evaluate.session_options import SessionOptions
 
 
 def provider_failure(provider: str) -> UnusableError | UnfinishedError | None:

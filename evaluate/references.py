@@ -15,7 +15,8 @@ from artifacts.choices import ReferenceSource
 from artifacts.evaluation_records import GraphInput, GraphOutput
 from artifacts.logits import Images, Logits, LogitsFunction, load_reference
 from evaluate.graph_input import logits_function
-from evaluate.onnx_runtime import OnnxRunner, SessionOptions
+from evaluate.onnx_runtime import OnnxRunner
+from evaluate.session_options import SessionOptions
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -16,8 +16,9 @@ from artifacts.run_directory import RunDirectory, default_run
 from data import Dataset
 from errors import ArtifactError, UsageError
 from evaluate.graph_input import InputOptions, graph_input, graph_output
-from evaluate.onnx_runtime import OnnxRunner, SessionOptions
+from evaluate.onnx_runtime import OnnxRunner
 from evaluate.references import LiveReference, OnnxReference, RecordedReference, Reference
+from evaluate.session_options import SessionOptions
 
 if TYPE_CHECKING:  # at run time only where a file that we did not make is read
     import onnx

@@ -2,23 +2,24 @@
 
 import importlib.util
 import logging
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from artifacts.choices import Scenario
-from artifacts.evaluation_records import GraphInput, GraphOutput
-from artifacts.latency_records import LatencyRecord, OfflineRecord, ServerRecord
-from artifacts.logits import Images, Tolerance
+from artifacts.evaluation_records import GraphInput
+from artifacts.latency_records import Boundary, LatencyRecord, OfflineRecord, ServerRecord
+from artifacts.logits import Images, LogitsFunction
 from errors import UsageError
 from evaluate.graph_input import logits_function
 from evaluate.latency import LatencyOptions, measured_latency
 from evaluate.offline import measured_throughput
-from evaluate.onnx_runtime import GPU_PROVIDERS, OnnxRunner
+from evaluate.onnx_runtime import OnnxRunner
+from evaluate.opening import Opened
 from evaluate.passes import OnStep
 from evaluate.server import DEFAULT_BOUND_MS, Server, measured_rate
-from evaluate.subject import Subject
+from evaluate.session_options import GPU_PROVIDERS
 from evaluate.timed_call import TimedCall, host_call, onnx_device_call, onnx_host_call
 
 DEFAULT_BATCH_SIZES = (1, 32)
@@ -56,23 +57,11 @@ class Timings:
     server: ServerRecord | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class TimedGraph:
-    """What all scenarios time."""
-
-    subject: Subject
-    runner: OnnxRunner
-    form: GraphInput
-    output: GraphOutput
-    tolerance: Tolerance
-
-
-def timings(graph: TimedGraph, images: Images, options: TimingOptions, on_step: OnStep) -> Timings:
+def timings(graph: Opened, options: TimingOptions, on_step: OnStep) -> Timings:
     """Return the timings of the scenario that was asked for.
 
     Args:
         graph: what to time.
-        images: of the split, uint8 images_NCHW.
         options: what the user decides.
         on_step: is told how it goes on.
 
@@ -82,6 +71,7 @@ def timings(graph: TimedGraph, images: Images, options: TimingOptions, on_step: 
     """
     if options.cuda_graph and graph.runner.asked.provider not in GPU_PROVIDERS:
         raise UsageError("--cuda-graph", f"wants one of {', '.join(GPU_PROVIDERS)}")
+    images = graph.dataset.test.images
     sizes = _batch_sizes(graph.form, options.latency)
     if options.scenario == "offline":
         return Timings(offline=_offline(graph, images, max(sizes), options, on_step))
@@ -100,58 +90,67 @@ def _batch_sizes(form: GraphInput, options: LatencyOptions) -> tuple[int, ...]:
 
 
 def _single_stream(
-    graph: TimedGraph,
+    graph: Opened,
     images: Images,
     sizes: tuple[int, ...],
     options: TimingOptions,
     on_step: OnStep,
 ) -> list[LatencyRecord]:
     records: list[LatencyRecord] = []
-    is_gpu = graph.runner.asked.provider in GPU_PROVIDERS
-    graphed = _with_cuda_graph(graph) if options.cuda_graph else None
+    pytorch = _pytorch_function(graph)
+    captured = _with_cuda_graph(graph) if options.cuda_graph else None
     for done, size in enumerate(sizes):
         on_step(f"latency at batch {size}", done, len(sizes))
         batch = np.array(images[np.arange(size) % len(images)])
-
-        def record(
-            onnx: TimedCall,
-            pytorch: TimedCall | None,
-            *,
-            is_device: bool = False,
-            is_graph: bool = False,
-            size: int = size,
-        ) -> None:
-            records.append(
-                measured_latency(
-                    onnx,
-                    pytorch,
-                    batch_size=size,
-                    boundary="device" if is_device else "host",
-                    options=options.latency,
-                    tolerance=graph.tolerance,
-                    threads=graph.runner.threads,
-                    cuda_graph=is_graph,
-                )
+        records += [
+            measured_latency(
+                pair.onnx,
+                pair.pytorch,
+                batch_size=size,
+                boundary=pair.boundary,
+                options=options.latency,
+                tolerance=graph.tolerance,
+                threads=graph.runner.threads,
+                cuda_graph=pair.cuda_graph,
             )
-
-        record(
-            onnx_host_call(graph.runner, graph.form, graph.output, batch),
-            _pytorch_host_call(graph, batch),
-        )
-        for one in (graph, graphed) if is_gpu else ():
-            if one is not None:
-                record(
-                    onnx_device_call(one.runner, one.form, one.output, batch),
-                    _pytorch_device_call(one, batch, cuda_graph=one is graphed),
-                    is_device=True,
-                    is_graph=one is graphed,
-                )
+            for pair in _pairs(graph, captured, pytorch, batch)
+        ]
     on_step("latency", len(sizes), len(sizes))
     return records
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Pair:
+    """The two sides of one timing."""
+
+    onnx: TimedCall
+    pytorch: TimedCall | None
+    boundary: Boundary = "host"
+    cuda_graph: bool = False
+
+
+def _pairs(
+    graph: Opened, captured: Opened | None, pytorch: LogitsFunction | None, batch: Images
+) -> Iterator[_Pair]:
+    """Yield what is timed at one batch size: both boundaries on a GPU, also with a CUDA graph."""
+    yield _Pair(
+        onnx=onnx_host_call(graph.runner, graph.form, graph.output, batch),
+        pytorch=host_call(pytorch, batch) if pytorch else None,
+    )
+    if graph.runner.asked.provider not in GPU_PROVIDERS:
+        return
+    for one in (graph, captured):
+        if one is not None:
+            yield _Pair(
+                onnx=onnx_device_call(one.runner, one.form, one.output, batch),
+                pytorch=_pytorch_device_call(one, batch, cuda_graph=one is captured),
+                boundary="device",
+                cuda_graph=one is captured,
+            )
+
+
 def _offline(
-    graph: TimedGraph, images: Images, size: int, options: TimingOptions, on_step: OnStep
+    graph: Opened, images: Images, size: int, options: TimingOptions, on_step: OnStep
 ) -> OfflineRecord:
     return measured_throughput(
         logits_function(graph.runner, graph.form, graph.output),
@@ -166,7 +165,7 @@ def _offline(
 
 
 def _server(
-    graph: TimedGraph, images: Images, size: int, options: TimingOptions, on_step: OnStep
+    graph: Opened, images: Images, size: int, options: TimingOptions, on_step: OnStep
 ) -> ServerRecord:
     function = logits_function(graph.runner, graph.form, graph.output)
     return measured_rate(
@@ -178,7 +177,7 @@ def _server(
     )
 
 
-def _with_cuda_graph(graph: TimedGraph) -> TimedGraph:
+def _with_cuda_graph(graph: Opened) -> Opened:
     asked = graph.runner.asked
     captured = {**asked.provider_options, **_CUDA_GRAPH[asked.provider]}
     return replace(
@@ -187,7 +186,7 @@ def _with_cuda_graph(graph: TimedGraph) -> TimedGraph:
     )
 
 
-def _pytorch_function(graph: TimedGraph) -> Callable[[Images], np.ndarray] | None:
+def _pytorch_function(graph: Opened) -> LogitsFunction | None:
     if not _is_pytorch_there(graph):
         return None
     from evaluate.torch_runner import pytorch_logits_function
@@ -196,14 +195,7 @@ def _pytorch_function(graph: TimedGraph) -> Callable[[Images], np.ndarray] | Non
     return pytorch_logits_function(graph.subject.trained, graph.runner.asked)
 
 
-def _pytorch_host_call(graph: TimedGraph, images: Images) -> TimedCall | None:
-    function = _pytorch_function(graph)
-    return None if function is None else host_call(function, images)
-
-
-def _pytorch_device_call(
-    graph: TimedGraph, images: Images, *, cuda_graph: bool
-) -> TimedCall | None:
+def _pytorch_device_call(graph: Opened, images: Images, *, cuda_graph: bool) -> TimedCall | None:
     if not _is_pytorch_there(graph):
         return None
     from evaluate.torch_runner import pytorch_device_call
@@ -214,7 +206,7 @@ def _pytorch_device_call(
     )
 
 
-def _is_pytorch_there(graph: TimedGraph) -> bool:
+def _is_pytorch_there(graph: Opened) -> bool:
     if graph.subject.trained is None:
         return False
     if importlib.util.find_spec("torch") is None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from artifacts.chain import TrainedNetwork
 from artifacts.environment import usable_cpus
 from artifacts.logits import Images, Logits, LogitsFunction
-from evaluate.onnx_runtime import GPU_PROVIDERS, SessionOptions
+from evaluate.session_options import GPU_PROVIDERS, SessionOptions
 from evaluate.timed_call import TimedCall
 from models import build
 from models.devices import device_from_name, set_tf32

@@ -13,6 +13,7 @@ import pytest
 from artifacts import environment
 from artifacts.environment import (
     available_memory_bytes,
+    conflict_of_packages,
     cpu_model,
     cpu_quota,
     current_environment,
@@ -136,3 +137,10 @@ def test_available_memory_is_no_more_than_the_control_group_leaves(
         (tmp_path / f"memory.{name}").write_text(content)
     monkeypatch.setattr(environment, "CGROUP", tmp_path)
     assert available_memory_bytes() == 4000
+
+
+def test_two_packages_with_the_same_files_are_told() -> None:
+    both = {"onnxruntime": "1", "onnxruntime-gpu": "1"}
+    assert "pip uninstall both" in (conflict_of_packages(both) or "")
+    for alone in both:
+        assert conflict_of_packages({alone: "1"}) is None

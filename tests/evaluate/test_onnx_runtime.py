@@ -12,8 +12,9 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from artifacts.environment import usable_cpus
 from artifacts.logits import Images, Logits
 from errors import UnfinishedError, UnusableError, UsageError
-from evaluate.onnx_runtime import OnnxRunner, SessionOptions, built_in_providers
+from evaluate.onnx_runtime import OnnxRunner, built_in_providers
 from evaluate.provider_trial import provider_failure
+from evaluate.session_options import SessionOptions
 from tests.evaluate.records import CPU, CUDA
 
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,44 @@
+"""What a session is to be; needs neither ONNX Runtime nor torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from errors import UsageError
+
+GPU_PROVIDERS = ("cuda", "tensorrt")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionOptions:
+    """What a session is to be.
+
+    Attributes:
+        provider: short name.
+        provider_options: as ONNX Runtime names them.
+        threads: of the intra-op pool; None: as many as this process may use.
+        allow_cpu_nodes: let nodes that the provider cannot run go to the CPU.
+        tf32: let a GPU compute float32 in TF32; PyTorch's side is told the same.
+        optimize: rewrite the graph before it runs.
+    """
+
+    provider: str = "cpu"
+    provider_options: Mapping[str, str] = field(default_factory=dict)
+    threads: int | None = None
+    allow_cpu_nodes: bool = False
+    tf32: bool = False
+    optimize: bool = True
+
+    def __post_init__(self) -> None:
+        if self.tf32 and self.provider not in GPU_PROVIDERS:
+            raise UsageError("--tf32", f"wants one of {', '.join(GPU_PROVIDERS)}")
+        asked = self.provider_options.get("use_tf32")
+        if asked is not None and (asked.lower() in ("1", "true")) != self.tf32:
+            raise UsageError(
+                "--provider-option use_tf32", "PyTorch's side must do the same: use --tf32 instead"
+            )
+
+    @property
+    def all_provider_options(self) -> dict[str, str]:
+        """Those that were given, and those that make both sides compute alike."""
+        tf32 = {"use_tf32": str(int(self.tf32))} if self.provider == "cuda" else {}
+        return {**tf32, **self.provider_options}
