@@ -116,8 +116,8 @@ def accuracy_of(answers: Answers, *, probabilities: bool = False) -> Accuracy:
         confusion=counts.reshape(classes, classes).astype(np.int64),
         confidence_B=confidence_B,
         correct_B=correct_B,
-        low_K=answers.logits_KN.min(axis=1),
-        high_K=answers.logits_KN.max(axis=1),
+        low_K=answers.logits_KN.min(axis=1).astype(np.float64),
+        high_K=answers.logits_KN.max(axis=1).astype(np.float64),
         nonfinite=answers.nonfinite,
     )
 
@@ -128,11 +128,11 @@ def _calibration(
     """Return the sum of the confidences and the correct examples in each bin."""
     if answers.nonfinite:
         return np.zeros(CALIBRATION_BINS), np.zeros(CALIBRATION_BINS, np.int64)
-    largest_N = answers.logits_KN.max(axis=0)
     if probabilities:
-        confidence_N = np.clip(largest_N, 0.0, 1.0)
+        confidence_N = np.clip(answers.largest_N.astype(np.float64), 0.0, 1.0)
     else:
-        confidence_N = 1 / np.exp(answers.logits_KN - largest_N).sum(axis=0)
+        below_KN = np.subtract(answers.logits_KN, answers.largest_N, dtype=np.float64)
+        confidence_N = 1 / np.exp(below_KN, out=below_KN).sum(axis=0)
     # The smallest bin also takes 0 itself, which only given probabilities can be.
     bins_N = np.maximum(np.ceil(confidence_N * CALIBRATION_BINS).astype(np.int64) - 1, 0)
     return (

@@ -54,6 +54,9 @@ class Flips:
         )
 
 
+NO_FLIPS = Flips(listed=np.empty((0, 4), np.int64), margins_F=np.empty(0), count=0, explained=0)
+
+
 def flips_of(
     onnx: Answers, reference: Answers, tolerance: Tolerance, first_index: int = 0
 ) -> Flips:
@@ -64,8 +67,11 @@ def flips_of(
     explains one only up to the differences that the tolerance allows.
     """
     indices = np.flatnonzero(onnx.predicted_N != reference.predicted_N)
+    if not len(indices):
+        return NO_FLIPS
     was, became = reference.predicted_N[indices], onnx.predicted_N[indices]
-    theirs, ours = reference.logits_KN[:, indices], onnx.logits_KN[:, indices]
+    theirs = reference.logits_KN[:, indices].astype(np.float64)
+    ours = onnx.logits_KN[:, indices].astype(np.float64)
     is_finite = np.isfinite(theirs).all(axis=0) & np.isfinite(ours).all(axis=0)
     columns = np.arange(len(indices))
     with np.errstate(invalid="ignore"):  # infinite logits; what comes of them does not count

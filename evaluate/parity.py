@@ -22,6 +22,7 @@ from evaluate.statistics import mcnemar_exact
 
 # A cosine or a relative difference of values this small says nothing.
 _TINY = float(np.finfo(np.float32).tiny)
+_SMALL_DIFFERENCE, _LARGE_LOGIT = 2.0**-6, 2.0**40
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -190,23 +191,54 @@ def parity_of(
 
 
 def _sums(onnx: Answers, reference: Answers, tolerance: Tolerance) -> dict[str, Any]:
-    ours, theirs = onnx.logits_KN, reference.logits_KN
-    difference = np.abs(ours - theirs)
-    sizes = np.abs(theirs)
-    norms = (ours * ours).sum(axis=0) * (theirs * theirs).sum(axis=0)
-    cosines = (ours * theirs).sum(axis=0) / np.sqrt(np.maximum(norms, _TINY**2))
-    if norms.min() <= _TINY**2:
-        cosines[(ours == theirs).all(axis=0)] = 1.0  # also where both are zero
+    ours_NK, theirs_NK = onnx.logits_NK, reference.logits_NK
+    ours_KN, theirs_KN = onnx.logits_KN, reference.logits_KN
+    with np.errstate(over="ignore"):  # very large numbers are not plain
+        difference, sizes = np.abs(ours_NK - theirs_NK), np.abs(theirs_NK)
+    outside = 0
+    if not _is_plain(difference, sizes, tolerance):
+        ours_NK, theirs_NK = ours_NK.astype(np.float64), theirs_NK.astype(np.float64)
+        ours_KN, theirs_KN = ours_KN.astype(np.float64), theirs_KN.astype(np.float64)
+        difference, sizes = np.abs(ours_NK - theirs_NK), np.abs(theirs_NK)
+        outside = int(np.count_nonzero(difference > tolerance.atol + tolerance.rtol * sizes))
     worst = int(difference.argmax())
+    classes = difference.shape[1]
     return {
-        "max_abs": float(difference.flat[worst]),
-        "worst_index": worst % len(onnx),
+        "max_abs": abs(float(ours_NK.flat[worst]) - float(theirs_NK.flat[worst])),
+        "worst_index": worst // classes,
         "max_rel": float((difference / np.maximum(sizes, _TINY)).max()),
-        "sum_abs": float(difference.sum()),
+        "sum_abs": float(difference.sum(dtype=np.float64)),
         "histogram": counts_by_size(difference),
-        "min_cosine": float(cosines.min()),
-        "outside": int(np.count_nonzero(difference > tolerance.atol + tolerance.rtol * sizes)),
+        "min_cosine": _min_cosine(ours_KN, theirs_KN),
+        "outside": outside,
     }
+
+
+def _is_plain(
+    difference: NDArray[np.float32], sizes: NDArray[np.float32], tolerance: Tolerance
+) -> bool:
+    """Return whether float32 says the same of these differences as float64 would.
+
+    A difference of two float32 is off by 2^-24 of itself at most, which matters only where it is as
+    large as the tolerance allows. Squares and quotients of very large numbers leave float32.
+    """
+    if difference.max() >= _SMALL_DIFFERENCE or sizes.max() >= _LARGE_LOGIT:
+        return False
+    nearly_allowed = sizes * np.float32(0.999 * tolerance.rtol)
+    nearly_allowed += np.float32(0.999 * tolerance.atol)
+    return not (difference > nearly_allowed).any()
+
+
+def _min_cosine(ours_KN: NDArray[Any], theirs_KN: NDArray[Any]) -> float:
+    """Return the smallest cosine between an example's logits on the two sides."""
+    norms_N = (ours_KN * ours_KN).sum(axis=0) * (theirs_KN * theirs_KN).sum(axis=0)
+    products_N = (ours_KN * theirs_KN).sum(axis=0)
+    least = int((products_N / np.sqrt(np.maximum(norms_N, _TINY))).argmin())
+    if norms_N[least] < _TINY:  # one of them is zero, or nearly
+        is_same = (ours_KN == theirs_KN).all(axis=0)
+        return float(np.where(norms_N < _TINY, is_same, 1.0).min())
+    ours, theirs = ours_KN[:, least].astype(np.float64), theirs_KN[:, least].astype(np.float64)
+    return float(ours @ theirs / np.sqrt((ours @ ours) * (theirs @ theirs)))
 
 
 def _nonfinite_sums(onnx: Answers, reference: Answers) -> dict[str, Any]:
@@ -225,13 +257,13 @@ def _nonfinite_sums(onnx: Answers, reference: Answers) -> dict[str, Any]:
 def _float64_errors(
     onnx: Answers, reference: Answers, reference64_NK: NDArray[np.float64]
 ) -> tuple[float, float] | None:
-    truth = np.ascontiguousarray(reference64_NK.T)
-    if not np.isfinite(truth).all():
-        return None
-    return (
-        float(np.abs(reference.logits_KN - truth).max()),
-        float(np.abs(onnx.logits_KN - truth).max()),
-    )
+    theirs = _largest_size(reference.logits_NK - reference64_NK)
+    ours = _largest_size(onnx.logits_NK - reference64_NK)
+    return (theirs, ours) if np.isfinite((theirs, ours)).all() else None
+
+
+def _largest_size(values: NDArray[np.float64]) -> float:
+    return max(float(values.max()), -float(values.min()))
 
 
 def _worse(first: Parity, second: Parity) -> Parity:

@@ -25,6 +25,7 @@ from evaluate.references import Reference, ReferenceSlice, in_batches
 from evaluate.session_options import SessionOptions
 
 BATCH_SIZE = 128
+RELEASED_BYTES = 1 << 26  # of a memory map that were read are given back at a time
 OnStep = Callable[[str, int, int], None]  # what is going on, done, in all
 
 
@@ -138,10 +139,15 @@ def local_pass(
 ) -> PassSums:
     """Return the sums over all examples, computed in this process."""
     total: PassSums | None = None
+    read_bytes = 0
     for start, stop in slices(len(images)):
-        sums = computer.sums(images[start:stop], labels_N[start:stop], start)
+        part = images[start:stop]
+        sums = computer.sums(part, labels_N[start:stop], start)
         total = sums if total is None else total + sums
-        release_pages(images)
+        read_bytes += part.nbytes
+        if read_bytes > RELEASED_BYTES:
+            release_pages(images)
+            read_bytes = 0
         on_step("accuracy and parity", stop, len(images))
     assert total is not None  # a split has an example at least
     return total

@@ -5,21 +5,26 @@ its upper edge is at most 1/256 above any of them. Zero and what is below 2^-60 
 bin, what is above 2^20 in the last.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 MANTISSA_BITS = 8
 LOWEST_EXPONENT, HIGHEST_EXPONENT = -60, 20
-_SHIFT = 52 - MANTISSA_BITS
-_FIRST = (1023 + LOWEST_EXPONENT) << MANTISSA_BITS
 _BINS = (HIGHEST_EXPONENT - LOWEST_EXPONENT) << MANTISSA_BITS
+# Of a float's bits: as which integer to read them, how many to drop, and the first bin's number.
+_LAYOUTS: dict[np.dtype[Any], tuple[type[np.signedinteger[Any]], int, int]] = {
+    np.dtype(np.float32): (np.int32, 23 - MANTISSA_BITS, (127 + LOWEST_EXPONENT) << MANTISSA_BITS),
+    np.dtype(np.float64): (np.int64, 52 - MANTISSA_BITS, (1023 + LOWEST_EXPONENT) << MANTISSA_BITS),
+}
 
 
-def counts_by_size(sizes: NDArray[np.float64]) -> NDArray[np.int64]:
+def counts_by_size(sizes: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
     """Return how many of these numbers, none negative and all finite, are in each bin."""
-    bins = (sizes.reshape(-1).view(np.int64) >> _SHIFT) - _FIRST
-    np.clip(bins, 0, _BINS - 1, out=bins)
-    return np.bincount(bins, minlength=_BINS)
+    integer, shift, first = _LAYOUTS[sizes.dtype]
+    bins = (sizes.reshape(-1).view(integer) >> shift) - first
+    return np.bincount(np.clip(bins, 0, _BINS - 1, out=bins), minlength=_BINS)
 
 
 def quantile_at_most(counts: NDArray[np.int64], share: float) -> float:
@@ -27,7 +32,7 @@ def quantile_at_most(counts: NDArray[np.int64], share: float) -> float:
 
     It is the upper edge of the bin of the smallest such size: at most 1/256 above it.
     """
-    wanted = share * counts.sum()
-    number = int(np.searchsorted(np.cumsum(counts), wanted))
-    edge = np.array((number + 1 + _FIRST) << _SHIFT, dtype=np.int64)
+    number = int(np.searchsorted(np.cumsum(counts), share * counts.sum()))
+    integer, shift, first = _LAYOUTS[np.dtype(np.float64)]
+    edge = np.array((number + 1 + first) << shift, dtype=integer)
     return float(edge.view(np.float64))

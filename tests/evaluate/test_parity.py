@@ -15,7 +15,7 @@ from artifacts.logits import Logits, Tolerance
 from evaluate.accuracy import accuracy_of
 from evaluate.answers import answers_from_logits
 from evaluate.gates import Gates, parity_failures
-from evaluate.parity import parity_of
+from evaluate.parity import Parity, parity_of
 from evaluate.tolerances import CPU_FLOAT32
 
 TOLERANCE = Tolerance(name="test", atol=0.125, rtol=0.0)  # exact in binary, as are the logits
@@ -264,3 +264,91 @@ def test_logits_of_different_shapes_are_refused(logits: Logits, shape: tuple[int
     for onnx, reference64 in ((logits[: shape[0], : shape[1]], None), (logits, np.zeros(shape))):
         with pytest.raises(ValueError, match=r"logits \(.*\), reference"):
             parity(onnx, logits, reference64=reference64)
+
+
+@given(
+    arrays(np.float32, (40, 3), elements=st.floats(-20, 20, width=32)),
+    arrays(np.float32, (40, 3), elements=st.floats(-1, 1, width=32)),
+    st.sampled_from([1e-6, 1e-3, 1.0]),
+    st.integers(1, 39),
+)
+def test_parity_of_all_is_the_sum_of_the_parities_of_parts(
+    reference: NDArray[np.float32], shifts: NDArray[np.float32], scale: float, cut: int
+) -> None:
+    onnx = reference + np.float32(scale) * shifts
+    truth = reference.astype(np.float64) + 1e-7
+    labels_N = np.arange(40) % 3
+
+    def part(first: int, end: int) -> Parity:
+        ours, theirs = (
+            answers_from_logits(side[first:end], labels_N[first:end]) for side in (onnx, reference)
+        )
+        return parity_of(ours, theirs, truth[first:end], tolerance=CPU_FLOAT32, first_index=first)
+
+    whole, added = part(0, 40), part(0, cut) + part(cut, 40)
+    assert np.array_equal(whole.histogram, added.histogram)
+    assert whole.flips.records() == added.flips.records()
+    for field in ("examples", "outside", "only_reference", "only_onnx", "nonfinite", "float64"):
+        assert getattr(whole, field) == getattr(added, field), field
+    for field in ("max_abs", "max_rel", "sum_abs", "min_cosine"):
+        assert getattr(whole, field) == pytest.approx(getattr(added, field), rel=1e-6), field
+
+
+@given(
+    arrays(np.float32, (30, 4), elements=st.floats(-100, 100, width=32)),
+    arrays(np.float32, (30, 4), elements=st.floats(-1, 1, width=32)),
+    st.sampled_from([1e-7, 1e-5, 1e-3, 0.1]),
+)
+def test_figures_are_those_of_float64_whichever_way_they_are_computed(
+    reference: NDArray[np.float32], shifts: NDArray[np.float32], scale: float
+) -> None:
+    onnx = reference + np.float32(scale) * shifts
+    record = parity(onnx, reference, tolerance=CPU_FLOAT32)
+    ours, theirs = onnx.astype(np.float64), reference.astype(np.float64)
+    difference = np.abs(ours - theirs)
+    assert record.max_abs == pytest.approx(difference.max(), rel=1e-6)
+    assert record.mean_abs == pytest.approx(difference.mean(), rel=1e-6)
+    outside = (difference > CPU_FLOAT32.allowed(theirs)).sum()
+    assert record.elements_outside == outside
+    assert record.flips == (ours.argmax(axis=1) != theirs.argmax(axis=1)).sum()
+
+
+def test_worst_example_is_named_by_its_index_in_the_split() -> None:
+    reference = np.zeros((6, 2), dtype=np.float32)
+    onnx = reference.copy()
+    onnx[4, 1] = 0.03
+    labels_N = np.zeros(3, np.int64)
+    parts = [
+        parity_of(
+            answers_from_logits(onnx[first : first + 3], labels_N),
+            answers_from_logits(reference[first : first + 3], labels_N),
+            None,
+            tolerance=TOLERANCE,
+            first_index=first,
+        )
+        for first in (0, 3)
+    ]
+    assert (parts[0] + parts[1]).worst_index == 4
+    onnx[5, 0] = np.nan
+    with_nan = parity_of(
+        answers_from_logits(onnx[3:], labels_N),
+        answers_from_logits(reference[3:], labels_N),
+        None,
+        tolerance=TOLERANCE,
+        first_index=3,
+    )
+    assert with_nan.worst_index == 5
+    assert (parts[0] + with_nan).worst_index == 5
+
+
+def test_flips_are_all_counted_and_the_first_ten_thousand_listed() -> None:
+    reference = np.tile(np.array([[1, 0]], np.float32), (12_000, 1))
+    record = parity(reference[:, ::-1], reference)
+    assert (record.flips, len(record.flipped)) == (12_000, 10_000)
+    assert record.flipped[-1].index == 9_999
+
+
+@given(arrays(np.float32, (20, 4), elements=st.sampled_from([0, 1, 2, NAN, INF, -INF])))
+def test_predicted_class_is_numpys_argmax_also_of_ties_and_nan(logits: Logits) -> None:
+    answers = answers_from_logits(logits, np.arange(20) % 4)
+    assert np.array_equal(answers.predicted_N, logits.argmax(axis=1))
