@@ -101,6 +101,8 @@ def _latency_change(timing: LatencyRecord, earlier: Sequence[LatencyRecord]) -> 
         return f"{where}: the baseline has none"
     if was.threads != timing.threads:
         return f"{where}: the baseline had {was.threads} threads, now there are {timing.threads}"
+    if not (was.stable and timing.stable):
+        return f"{where}: {'it' if was.stable else 'the baseline'} was not stable"
     if was.speedup_ci95 and timing.speedup_ci95 and was.speedup and timing.speedup:
         return LatencyChange(
             batch_size=timing.batch_size,

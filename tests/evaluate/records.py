@@ -1,12 +1,19 @@
 """Records of an evaluation in which everything passes, for tests to change one thing of."""
 
+from artifacts.environment import current_environment
 from artifacts.evaluation_records import (
     AccuracyRecord,
+    BatchIndependence,
     ClassAccuracy,
+    EvaluatedDataset,
+    EvaluatedModel,
+    Evaluation,
+    GraphInput,
+    GraphOutput,
     ParityRecord,
     ProviderProof,
 )
-from artifacts.latency_records import LatencyRecord
+from artifacts.latency_records import LatencyRecord, MachineState
 from evaluate.statistics import wilson_interval
 
 CPU = "CPUExecutionProvider"
@@ -81,4 +88,47 @@ PROOF = ProviderProof(
     options={"use_tf32": "0"},
     cpu_nodes_allowed=False,
     tf32=False,
+)
+EVALUATION = Evaluation(
+    verdict="pass",
+    failures=(),
+    model=EvaluatedModel(
+        onnx_sha256="1" * 64,
+        precision="float32",
+        checkpoint_sha256="2" * 64,
+        opset=20,
+        name="mlp",
+        parameters=12,
+    ),
+    dataset=EvaluatedDataset(
+        name="some", split="test", examples=1000, sha256="3" * 64, split_sha256="4" * 64
+    ),
+    provider=PROOF,
+    input=GraphInput(
+        name="images", dtype="uint8", layout="nchw", batch=None, scale=1.0, mean=(0.0,), std=(1.0,)
+    ),
+    output=GraphOutput(name="logits", probabilities=False),
+    accuracy=accuracy_of(990),
+    parity=PARITY,
+    batch_independence=BatchIndependence(examples=16, max_abs=0.0, within_tolerance=True),
+    explanation=None,
+    scenario="single-stream",
+    latency=(LATENCY,),
+    offline=None,
+    server=None,
+    load_ms=1.5,
+    baseline=None,
+    reference_sha256="5" * 64,
+    machine=MachineState(
+        load_average=0.1,
+        cpu_mhz=None,
+        throttled_periods=None,
+        thermal_throttles=None,
+        stolen_seconds=None,
+        involuntary_switches=3,
+        peak_rss_bytes=10**8,
+        gpu=None,
+    ),
+    environment=current_environment(),
+    command="python cli.py evaluate",
 )
