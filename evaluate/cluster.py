@@ -5,11 +5,12 @@ the result is the one of a single process. A worker that dies is started again b
 with it. Workers on other machines open the files by their paths: those must be the same there.
 """
 
+import contextlib
+import io
 import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -104,14 +105,18 @@ def cluster_pass(
     with _ray(options) as ray:
         workers = _started(ray, plan, images, labels_N, options)
         begin = time.perf_counter()
+        told = io.StringIO()  # Ray tells of dead workers on standard output, which is ours
         try:
-            total = _gathered(ray, workers, len(images), on_step)
+            with contextlib.redirect_stdout(told):
+                total = _gathered(ray, workers, len(images), on_step)
         except ray.exceptions.RayTaskError as error:
             raise error.cause if isinstance(error.cause, Exception) else error from error
         except ray.exceptions.RayError as error:
             reason = str(error).strip().splitlines()[0]
             raise UnfinishedError("--ray", f"a worker could not go on: {reason}") from error
     seconds = time.perf_counter() - begin
+    if deaths := told.getvalue().count("worker died or was killed"):
+        log.warning("%d of Ray's workers died; its slices were computed again", deaths)
     log.info(
         "%s examples by %d workers in %.1f s: %s images/s",
         f"{len(images):,}",
@@ -194,7 +199,7 @@ def _opened(array: MappedArray | NDArray[Any]) -> NDArray[Any]:
     return array.open() if isinstance(array, MappedArray) else array
 
 
-@contextmanager
+@contextlib.contextmanager
 def _ray(options: ClusterOptions) -> Iterator[Any]:
     """Give Ray, connected; what it prints while it starts does not reach our streams."""
     # Its C++ parts write to our standard error, also of what a restart will mend.
