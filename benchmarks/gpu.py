@@ -105,6 +105,39 @@ def resume_gives_the_same_bits(place: Place) -> Result:
     return {"weights_sha256": sha256_of_file(stopped.weights)}
 
 
+def evaluation_on_gpu(place: Place) -> Result:
+    """Every way to evaluate: both boundaries, TF32 off and on, a CUDA graph, each scenario."""
+    place.train("evaluated", "--model", "resnet18", "--dataset", place.svhn, "--epochs", "1")
+    run = ("--run", str(place.run("evaluated").root))
+    place.onnxproof("export", *run)
+    is_gpu = place.provider != "cpu"
+    ways: dict[str, tuple[str, ...]] = {
+        "float32": ("--batch-sizes", "1,32,256"),
+        "live": ("--no-latency", "--reference", "live"),
+        "offline": ("--scenario", "offline", "--batch-sizes", "256"),
+        "server": ("--scenario", "server", "--batch-sizes", "32"),
+    }
+    if is_gpu:
+        ways["tf32"] = ("--tf32", "--reference", "live", "--batch-sizes", "1,32,256")
+        ways["cuda graph"] = ("--cuda-graph", "--batch-sizes", "1,32")
+    results: Result = {}
+    for way, options in ways.items():
+        evaluation = place.onnxproof("evaluate", *run, "--provider", place.provider, *options)
+        nodes = evaluation["provider"]["nodes"]
+        if len(nodes) != 1:
+            raise CheckError(f"{way}: nodes on several providers: {nodes}")
+        boundaries = {timing["boundary"] for timing in evaluation["latency"]}
+        if is_gpu and evaluation["latency"] and boundaries != {"host", "device"}:
+            raise CheckError(f"{way}: wanted both boundaries, found {boundaries}")
+        parts = ("verdict", "provider", "latency", "offline", "server", "machine", "load_ms")
+        results[way] = {part: evaluation[part] for part in parts} | {
+            "max_abs": evaluation["parity"]["max_abs"],
+            "float64": evaluation["parity"]["float64"],
+            "flips": evaluation["parity"]["flips"],
+        }
+    return results
+
+
 def training_speeds(place: Place) -> Result:
     """Images a second of ResNet-18 by precision, compiled or not, and from disk."""
     fixed = ("--model", "resnet18", "--dataset", place.svhn, "--epochs", "3")
@@ -141,6 +174,7 @@ def one_process_by_torchrun(place: Place) -> Result:
 
 CHECKS: dict[str, Callable[[Place], Result]] = {
     "card": cards_three_commands,
+    "evaluation": evaluation_on_gpu,
     "resume": resume_gives_the_same_bits,
     "torchrun": one_process_by_torchrun,
     "speeds": training_speeds,
