@@ -24,9 +24,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from data.pages import release_pages
+from data.pages import RELEASED_BYTES, ReadPages
 
-HASHED_BYTES = 1 << 26  # at a time
 SplitName = Literal["train", "test"]
 SPLIT_NAMES: tuple[SplitName, ...] = ("train", "test")
 
@@ -136,9 +135,11 @@ def split_sha256(images_NCHW: NDArray[np.uint8], labels_N: NDArray[np.int64]) ->
     }
     digest = hashlib.sha256(canonical_json(header))
     pixels = images_NCHW.reshape(-1)
-    for start in range(0, len(pixels), HASHED_BYTES):
-        digest.update(pixels[start : start + HASHED_BYTES].data)
-        release_pages(images_NCHW)
+    pages = ReadPages(images_NCHW)
+    for start in range(0, len(pixels), RELEASED_BYTES):
+        part = pixels[start : start + RELEASED_BYTES]
+        digest.update(part.data)
+        pages.note(part)
     digest.update(labels_N.astype("<i8", copy=False).data)
     return digest.hexdigest()
 

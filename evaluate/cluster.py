@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from artifacts.environment import usable_cpus
 from artifacts.logits import Images
-from data.pages import release_pages
+from data.pages import ReadPages
 from errors import UnfinishedError, UnusableError
 from evaluate.native_output import captured_native_output
 from evaluate.passes import OnStep, PassPlan, PassSums, SliceComputer, slices
@@ -77,11 +77,13 @@ class SliceWorker:
         self._computer = SliceComputer(plan)
         self._images: Images = _opened(images)
         self._labels_N: NDArray[np.int64] = _opened(labels_N)
+        self._pages = ReadPages(self._images)
 
     def sums(self, start: int, stop: int) -> PassSums:
         """Return the sums of one slice."""
-        sums = self._computer.sums(self._images[start:stop], self._labels_N[start:stop], start)
-        release_pages(self._images)
+        images = self._images[start:stop]
+        sums = self._computer.sums(images, self._labels_N[start:stop], start)
+        self._pages.note(images)
         return sums
 
     def process_id(self) -> int:

@@ -123,12 +123,19 @@ _COUNTERS: dict[str, Callable[[], int | float | None]] = {
 
 
 def _peak_rss_bytes() -> int | None:
+    """Return the largest resident memory of this process.
+
+    Linux' getrusage(2) would also count what the process had that started this one, before exec.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        entries = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(entries["VmHWM"].split()[0]) * 1024 if "VmHWM" in entries else None
     if sys.platform == "win32":
         return None
     import resource
 
-    unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2): bytes there, KiB on Linux
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS: in bytes
 
 
 def _cpu_mhz() -> tuple[float, float] | None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from artifacts.evaluation_records import GraphInput, GraphOutput, LiveAgreement
 from artifacts.logits import Images, Tolerance
-from data.pages import release_pages
+from data.pages import ReadPages
 from errors import ArtifactError
 from evaluate.accuracy import Accuracy, accuracy_of
 from evaluate.answers import SLICE, answers_from_logits
@@ -25,7 +25,6 @@ from evaluate.references import Reference, ReferenceSlice, in_batches
 from evaluate.session_options import SessionOptions
 
 BATCH_SIZE = 128
-RELEASED_BYTES = 1 << 26  # of a memory map that were read are given back at a time
 OnStep = Callable[[str, int, int], None]  # what is going on, done, in all
 
 
@@ -139,15 +138,12 @@ def local_pass(
 ) -> PassSums:
     """Return the sums over all examples, computed in this process."""
     total: PassSums | None = None
-    read_bytes = 0
+    pages = ReadPages(images, labels_N)
     for start, stop in slices(len(images)):
         part = images[start:stop]
         sums = computer.sums(part, labels_N[start:stop], start)
         total = sums if total is None else total + sums
-        read_bytes += part.nbytes
-        if read_bytes > RELEASED_BYTES:
-            release_pages(images)
-            read_bytes = 0
+        pages.note(part)
         on_step("accuracy and parity", stop, len(images))
     assert total is not None  # a split has an example at least
     return total

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from artifacts.choices import ReferenceSource
 from artifacts.evaluation_records import GraphInput, GraphOutput
 from artifacts.logits import Images, Logits, LogitsFunction, load_reference
+from data.pages import ReadPages
 from evaluate.graph_input import logits_function
 from evaluate.onnx_runtime import OnnxRunner
 from evaluate.session_options import SessionOptions
@@ -65,12 +66,13 @@ class RecordedReference:
             ArtifactError: the file is damaged.
         """
         recorded = load_reference(self.path)
+        pages = ReadPages(recorded.float32_NK, recorded.float64_NK)
 
         def read(images: Images, start: int) -> ReferenceSlice:
             part = slice(start, start + len(images))
-            return ReferenceSlice(
-                float32_NK=recorded.float32_NK[part], float64_NK=recorded.float64_NK[part]
-            )
+            float32_NK, float64_NK = recorded.float32_NK[part], recorded.float64_NK[part]
+            pages.note(float32_NK, float64_NK)
+            return ReferenceSlice(float32_NK=float32_NK, float64_NK=float64_NK)
 
         return read
 
