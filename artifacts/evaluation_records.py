@@ -185,6 +185,7 @@ class BaselineComparison(Record):
     accuracy_change_ci95: tuple[float, float]  # of top-1, now less then
     accuracy_worse: bool
     latency: tuple[LatencyChange, ...]
+    measurements: int  # of the latencies: again where one was worse, before it counts
     not_compared: tuple[str, ...]  # what, and why
 
 

@@ -1,6 +1,6 @@
 """An earlier evaluation beside this one: what became worse, as far as the intervals say so."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from artifacts.environment import Environment
@@ -18,6 +18,12 @@ from errors import ArtifactError
 from evaluate.statistics import difference_interval
 
 Interval = tuple[float, float]
+Timed = Sequence[LatencyRecord]
+# Two measurements of the same file, minutes apart, differ by more than their own intervals say:
+# of eight in a row, a third of the pairs did (ARCHITECTURE.md). Their ratios to PyTorch had a
+# standard deviation of 1.3%; this is about three of those of a difference.
+BETWEEN_RUNS = 0.05
+MOST_MEASUREMENTS = 3
 
 
 def read_baseline(path: Path, dataset: EvaluatedDataset) -> tuple[Evaluation, str]:
@@ -42,7 +48,7 @@ def compared_with_baseline(
     sha256: str,
     *,
     accuracy: AccuracyRecord,
-    latency: Sequence[LatencyRecord],
+    latency: Timed,
     environment: Environment,
     provider: str,
 ) -> BaselineComparison:
@@ -50,7 +56,7 @@ def compared_with_baseline(
 
     Accuracy is worse where the 95% interval of its change lies below zero. Latency is compared by
     the ratio to PyTorch where both have it, since what slows the machine slows both sides; else by
-    the median. It is worse where the two 95% intervals do not touch, on the wrong side.
+    the median. It is worse where the two 95% intervals lie more than 5% apart, on the wrong side.
 
     Args:
         earlier: the evaluation to compare with.
@@ -80,8 +86,35 @@ def compared_with_baseline(
         accuracy_change_ci95=change,
         accuracy_worse=change[1] < 0,
         latency=tuple(changes),
+        measurements=1,
         not_compared=tuple(not_compared),
     )
+
+
+def settled_comparison(
+    latency: Timed,
+    *,
+    compare: Callable[[Timed], BaselineComparison],
+    measure_again: Callable[[], Timed],
+) -> tuple[Timed, BaselineComparison]:
+    """Return latencies and what became worse, measured up to twice more where something did.
+
+    What disturbs a machine goes away, what makes a network slower stays: only what is worse each
+    time counts. The latencies are those of the measurement in which least was worse.
+    """
+    best = latency, compare(latency)
+    for number in range(2, MOST_MEASUREMENTS + 1):
+        if not _worse(best[1]):
+            break
+        again = measure_again()
+        comparison = compare(again).model_copy(update={"measurements": number})
+        fewest = best if _worse(best[1]) < _worse(comparison) else (again, comparison)
+        best = fewest[0], fewest[1].model_copy(update={"measurements": number})
+    return best
+
+
+def _worse(comparison: BaselineComparison) -> int:
+    return sum(change.worse for change in comparison.latency)
 
 
 def _other_machine(earlier: Evaluation, environment: Environment, provider: str) -> str | None:
@@ -93,7 +126,7 @@ def _other_machine(earlier: Evaluation, environment: Environment, provider: str)
     return None
 
 
-def _latency_change(timing: LatencyRecord, earlier: Sequence[LatencyRecord]) -> LatencyChange | str:
+def _latency_change(timing: LatencyRecord, earlier: Timed) -> LatencyChange | str:
     key = (timing.batch_size, timing.boundary, timing.cuda_graph)
     where = f"latency at batch {timing.batch_size}"
     was = next((e for e in earlier if (e.batch_size, e.boundary, e.cuda_graph) == key), None)
@@ -125,4 +158,4 @@ def _latency_change(timing: LatencyRecord, earlier: Sequence[LatencyRecord]) -> 
 
 
 def _is_below(first: Interval, second: Interval) -> bool:
-    return first[1] < second[0]
+    return first[1] * (1 + BETWEEN_RUNS) < second[0]

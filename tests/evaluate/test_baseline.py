@@ -8,7 +8,7 @@ from artifacts.evaluation_records import BaselineComparison, EvaluatedDataset, E
 from artifacts.json_records import write_record
 from artifacts.latency_records import LatencyRecord
 from errors import ArtifactError
-from evaluate.baseline import compared_with_baseline, read_baseline
+from evaluate.baseline import compared_with_baseline, read_baseline, settled_comparison
 from evaluate.gates import baseline_failures
 from tests.evaluate.records import EVALUATION, LATENCY, accuracy_of
 
@@ -57,6 +57,7 @@ def test_accuracy_is_worse_only_where_its_interval_says_so(correct: int, worse: 
     [
         ((2.0, 1.9, 2.1), False),
         ((1.85, 1.75, 1.95), False),  # slower, but the intervals touch
+        ((1.75, 1.7, 1.82), False),  # they do not, but lie less than 5% apart
         ((1.7, 1.6, 1.8), True),
         ((2.5, 2.4, 2.6), False),
     ],
@@ -70,8 +71,32 @@ def test_speed_beside_pytorch_is_worse_only_where_intervals_do_not_touch(
     assert len(baseline_failures(comparison)) == worse
 
 
+@pytest.mark.parametrize(
+    ("speedups", "worse", "measurements"),
+    [
+        ([2.0], False, 1),
+        ([1.0, 2.0], False, 2),
+        ([1.0, 1.1, 2.0], False, 3),
+        ([1.0, 1.1, 1.2], True, 3),
+    ],
+)
+def test_worse_counts_only_where_it_stays_so(
+    speedups: list[float], worse: bool, measurements: int
+) -> None:
+    waiting = [(beside_pytorch(each, each - 0.05, each + 0.05),) for each in speedups]
+    latency, comparison = settled_comparison(
+        waiting.pop(0),
+        compare=lambda now: compared(earlier=(beside_pytorch(2.0, 1.9, 2.1),), now=tuple(now)),
+        measure_again=lambda: waiting.pop(0),
+    )
+    assert waiting == []
+    assert comparison.measurements == measurements
+    assert comparison.latency[0].worse is worse
+    assert [timing.speedup for timing in latency] == [comparison.latency[0].now]
+
+
 def test_median_is_compared_where_pytorch_was_not_timed() -> None:
-    slower = TIMED.model_copy(update={"p50_ms": 2.5, "p50_ci95_ms": (2.2, 2.8)})
+    slower = TIMED.model_copy(update={"p50_ms": 2.5, "p50_ci95_ms": (2.3, 2.8)})
     comparison = compared(earlier=(TIMED,), now=(slower,))
     assert [(change.of, change.worse) for change in comparison.latency] == [("p50_ms", True)]
     assert baseline_failures(comparison) == ["baseline: median at batch 1 is 2.500 ms, was 2.000"]
