@@ -6,17 +6,24 @@ Writes `benchmarks/RESULTS.md` from `benchmarks/results/*.json`; a test tells wh
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
 from artifacts.files import write_bytes
+from benchmarks.evaluation_tables import (
+    COST,
+    EVALUATIONS,
+    MEMORY,
+    cost_table,
+    evaluation_table,
+    memory_table,
+)
+from benchmarks.markdown import Measured, source_line, table
 from benchmarks.measuring import RESULTS
 
 PAGE = Path(__file__).parent / "RESULTS.md"
-Measured = dict[str, Any]
 
 INTRODUCTION = """\
 # What was measured
@@ -67,6 +74,12 @@ def page(folder: Path = RESULTS) -> str:
         *(_speed(measured) for measured in _read(folder, "training-speed.json")),
         THREADS,
         _threads(_read(folder, "threads*.json")),
+        EVALUATIONS,
+        evaluation_table(_read(folder, "evaluation-*-cpu.json")),
+        COST,
+        *(cost_table(measured) for measured in _read(folder, "evaluation-speed.json")),
+        MEMORY,
+        *(memory_table(measured) for measured in _read(folder, "evaluation-memory.json")),
     ]
     return "\n".join(parts)
 
@@ -88,7 +101,7 @@ def _accuracy(files: Sequence[Measured]) -> str:
         )
         for measured in files
     ]
-    return _table(header, rows) + "\n" + "".join(_source(measured) for measured in files)
+    return table(header, rows) + "\n" + "".join(source_line(measured) for measured in files)
 
 
 def _ablation(measured: Measured) -> str:
@@ -98,7 +111,9 @@ def _ablation(measured: Measured) -> str:
         (row["variant"], _mean(row["mean"], row["std"]), f"{row['difference']:+.2f}")
         for row in measured["rows"]
     ]
-    return title + _table(("recipe", "accuracy, %", "difference"), rows) + "\n" + _source(measured)
+    return (
+        title + table(("recipe", "accuracy, %", "difference"), rows) + "\n" + source_line(measured)
+    )
 
 
 def _speed(measured: Measured) -> str:
@@ -112,13 +127,13 @@ def _speed(measured: Measured) -> str:
             spread = f"{ratio['min']:.2f} to {ratio['max']:.2f}"
             seconds = f"{found['median_seconds']:.2f}"
             rows.append((name, seconds, f"{ratio['median']:.2f}", spread))
-        text += _table(("an epoch by", "seconds", "times ours", "least to most"), rows) + "\n"
+        text += table(("an epoch by", "seconds", "times ours", "least to most"), rows) + "\n"
         text += "".join(f"Missing: {name}: {why}.\n\n" for name, why in workload["missing"].items())
     words = {True: "reached", False: "**not reached**", None: "not measured"}
     targets = [
         (target["name"], target["measured"], words[target["met"]]) for target in measured["targets"]
     ]
-    return text + _table(("target", "measured", ""), targets) + "\n" + _source(measured)
+    return text + table(("target", "measured", ""), targets) + "\n" + source_line(measured)
 
 
 def _threads(files: Sequence[Measured]) -> str:
@@ -141,25 +156,11 @@ def _threads(files: Sequence[Measured]) -> str:
             f"{row['threads'][count]['median_ms']:.2f}" for row in same_case for count in counts
         )
         rows.append((*head, *times))
-    return _table(header, rows) + "\n" + "".join(_source(measured) for measured in files)
+    return table(header, rows) + "\n" + "".join(source_line(measured) for measured in files)
 
 
 def _mean(mean: float, std: float | None) -> str:
     return f"{mean:.2f}" if std is None else f"{mean:.2f} ± {std:.2f}"
-
-
-def _source(measured: Measured) -> str:
-    environment = measured["environment"]
-    return (
-        f"- `{measured['command']}`: commit {measured['commit'][:7]}, torch"
-        f" {environment['versions']['torch']}, CPU {environment['cpu']},"
-        f" {environment['cpus']} usable, {environment['date'][:10]}\n"
-    )
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join("| " + " | ".join(str(cell) for cell in line) + " |\n" for line in lines)
 
 
 def _read(folder: Path, pattern: str) -> list[Measured]:

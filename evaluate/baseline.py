@@ -19,9 +19,9 @@ from evaluate.statistics import difference_interval
 
 Interval = tuple[float, float]
 Timed = Sequence[LatencyRecord]
-# Two measurements of the same file, minutes apart, differ by more than their own intervals say:
-# of eight in a row, a third of the pairs did (ARCHITECTURE.md). Their ratios to PyTorch had a
-# standard deviation of 1.3%; this is about three of those of a difference.
+# Two measurements of the same file, minutes apart, differ by more than their own intervals say: of
+# eight in a row, a third of the pairs did (ARCHITECTURE.md). The ratios to PyTorch of those that
+# nothing disturbed had a standard deviation of 1.4%: this is 2.5 of those of a difference.
 BETWEEN_RUNS = 0.05
 MOST_MEASUREMENTS = 3
 

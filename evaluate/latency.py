@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from artifacts.latency_records import Boundary, LatencyRecord, Timing
 from artifacts.logits import Logits, Tolerance
+from evaluate.idle_threads import wait_for_idle_threads
 from evaluate.statistics import median_interval, ratio_interval
 from evaluate.timed_call import TimedCall
 
 WARM_UP_RUNS = 5
 WARM_UP_SECONDS = 0.2
 BLOCK_SECONDS = 0.1
+WAKING_SECONDS = 0.005  # of a block, before its samples
 WINDOWS = 6  # the last three of them must agree
 STABLE_WITHIN = 1.10
 # MLPerf Inference's early-stopping rule (rules, appendix on early stopping): the fewest queries
@@ -80,10 +82,10 @@ def measured_latency(
     """Return the timing of one batch, bracketed at the same boundary on both sides.
 
     Every shape is warmed up; blocks of the two sides alternate, so that a change of the machine's
-    clock or load meets both; a block's first call is not timed, since it pays for waking threads
-    that slept while the other side ran. The outputs of the timed calls are compared with untimed
-    ones; where all calls leave them in one place, that of each block's last call, after the place
-    was overwritten.
+    clock or load meets both; a block begins when the other side's threads are asleep, and its first
+    calls are not timed, since they pay for waking its own. The outputs of the timed calls are
+    compared with untimed ones; where all calls leave them in one place, that of each block's last
+    call, after the place was overwritten.
 
     Args:
         onnx: ONNX Runtime's side.
@@ -100,6 +102,8 @@ def measured_latency(
         for side in sides:
             # A side that has enough goes on beside the other, but not for ever.
             if side.seconds < options.limit_seconds:
+                if len(sides) > 1:
+                    wait_for_idle_threads()
                 _run_block(side, tolerance)
     onnx_timing = _timing(sides[0], batch_size)
     pytorch_timing = _timing(sides[1], batch_size) if pytorch is not None else None
@@ -137,8 +141,11 @@ def _run_block(side: _Side, tolerance: Tolerance) -> None:
     samples_ms: list[float] = []
     if forget:
         forget()
-    call()  # wakes this side's threads
     clock = time.perf_counter_ns
+    awake = clock() + int(WAKING_SECONDS * 1e9)
+    call()
+    while clock() < awake:
+        call()
     collects_garbage = gc.isenabled()
     gc.disable()  # as timeit does: a collection belongs to this process, not to the call
     try:

@@ -8,6 +8,7 @@ import numpy as np
 
 from artifacts.latency_records import OfflineRecord, Throughput
 from artifacts.logits import Images, Logits, LogitsFunction, Tolerance
+from evaluate.idle_threads import wait_for_idle_threads
 from evaluate.latency import LatencyOptions, outputs_agree
 from evaluate.statistics import median_interval, ratio_interval
 
@@ -55,6 +56,8 @@ def measured_throughput(
     sides = [_Side(function=one, expected=_pass(one, images, batch_size)[1]) for one in functions]
     while not all(_is_measured(side, options) for side in sides):
         for side in sides:
+            if len(sides) > 1:
+                wait_for_idle_threads()
             seconds, logits = _pass(side.function, images, batch_size)
             side.passes_seconds.append(seconds)
             side.outputs_verified &= outputs_agree(logits, side.expected, tolerance)

@@ -58,6 +58,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(latency, "time", clock)
     monkeypatch.setattr(latency, "WARM_UP_SECONDS", 0.0)
+    monkeypatch.setattr(latency, "WAKING_SECONDS", 0.0)
+    monkeypatch.setattr(latency, "wait_for_idle_threads", lambda: None)
     return clock
 
 

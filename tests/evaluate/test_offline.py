@@ -39,6 +39,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(offline, "time", clock)
+    monkeypatch.setattr(offline, "wait_for_idle_threads", lambda: None)
     return clock
 
 
