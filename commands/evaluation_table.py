@@ -9,7 +9,6 @@ from artifacts.evaluation_records import (
     AccuracyRecord,
     BaselineComparison,
     Evaluation,
-    Explanation,
     Float64Errors,
     LiveAgreement,
     ParityRecord,
@@ -30,7 +29,7 @@ def print_evaluation(evaluation: Evaluation, written: Path) -> None:
         ("accuracy", f"ONNX {_accuracy(evaluation.accuracy)}"),
         *_parity_pairs(evaluation.parity),
         ("calibration", _calibration(evaluation.accuracy)),
-        *_explanation_pairs(evaluation.explanation),
+        *_explanation_pairs(evaluation),
         *timing_pairs(evaluation),
         *_baseline_pairs(evaluation.baseline),
         ("written", str(written)),
@@ -148,9 +147,12 @@ def _parity(parity: ParityRecord) -> str:
     )
 
 
-def _explanation_pairs(explanation: Explanation | None) -> Pairs:
+def _explanation_pairs(evaluation: Evaluation) -> Pairs:
+    parity, explanation = evaluation.parity, evaluation.explanation
     if explanation is None:
-        return []
+        if parity is None or parity.within_tolerance:
+            return []
+        return [("explanation", "--explain finds the node where the difference begins")]
     against = "PyTorch" if explanation.against == "pytorch" else "the same graph, unoptimized"
     if explanation.node is None:
         return [("explanation", f"no node departs from {against}")]

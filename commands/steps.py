@@ -3,16 +3,18 @@
 import contextlib
 import shlex
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from artifacts.chain import exported_network, trained_network
+from artifacts.chain import ExportedNetwork, exported_network, trained_network
 from artifacts.choices import DEFAULT_OPSET, Precision, RecipeName
 from artifacts.evaluation_records import Evaluation
 from artifacts.export_records import Variant
+from artifacts.logits import Images
 from artifacts.run_directory import RunDirectory, default_run, last_run, remember_last_run
 from artifacts.training_records import DatasetSpec, Training
 from commands.console import step_progress, training_progress
@@ -170,17 +172,22 @@ def evaluate_step(
 
     exported = exported_network(run, precision)
     data = dataset_of_run(exported.trained.recipe.dataset, dataset, data_dir)
-    if options.explain:
-        from export.intermediates import intermediate_values
     with step_progress() as progress:
         return evaluate(
             subject_of_run(exported, data, options.reference, options.session),
             data,
             options,
-            pytorch_values=intermediate_values(exported) if options.explain else None,
+            pytorch_values=lambda images: _intermediate_values(exported, images),
             on_step=progress,
             command=command_line(),
         )
+
+
+def _intermediate_values(exported: ExportedNetwork, images: Images) -> Mapping[str, Any]:
+    """Trace the network only where an explanation is needed: that takes seconds, and torch."""
+    from export.intermediates import intermediate_values
+
+    return intermediate_values(exported)(images)
 
 
 def evaluate_file_step(

@@ -116,8 +116,8 @@ def accuracy_of(answers: Answers, *, probabilities: bool = False) -> Accuracy:
         confusion=counts.reshape(classes, classes).astype(np.int64),
         confidence_B=confidence_B,
         correct_B=correct_B,
-        low_K=answers.logits_KN.min(axis=1).astype(np.float64),
-        high_K=answers.logits_KN.max(axis=1).astype(np.float64),
+        low_K=answers.low_K.astype(np.float64),
+        high_K=answers.high_K.astype(np.float64),
         nonfinite=answers.nonfinite,
     )
 

@@ -27,6 +27,8 @@ class Answers:
         labels_N: int64, each one of the K classes.
         predicted_N: the class with the largest logit, the first of several.
         is_correct_N: whether that is the label.
+        low_K: the smallest logit of each class.
+        high_K: the largest.
         nonfinite: how many logits are no finite numbers.
     """
 
@@ -36,6 +38,8 @@ class Answers:
     labels_N: NDArray[np.int64]
     predicted_N: NDArray[np.intp]
     is_correct_N: NDArray[np.bool_]
+    low_K: NDArray[np.float32]
+    high_K: NDArray[np.float32]
     nonfinite: int
 
     def __len__(self) -> int:
@@ -68,7 +72,8 @@ def answers_from_logits(
         )
     logits_KN = np.ascontiguousarray(logits_NK.T)
     largest_N = logits_KN.max(axis=0)
-    is_finite = np.isfinite(logits_NK)
+    low_K, high_K = logits_KN.min(axis=1), logits_KN.max(axis=1)  # NaN where one is NaN
+    is_finite = bool(np.isfinite(low_K).all() and np.isfinite(high_K).all())
     predicted_N = _predicted(logits_NK, logits_KN == largest_N, labels_N)
     return Answers(
         logits_NK=logits_NK,
@@ -77,7 +82,9 @@ def answers_from_logits(
         labels_N=labels_N,
         predicted_N=predicted_N,
         is_correct_N=predicted_N == labels_N,
-        nonfinite=is_finite.size - int(np.count_nonzero(is_finite)),
+        low_K=low_K,
+        high_K=high_K,
+        nonfinite=0 if is_finite else int(np.count_nonzero(~np.isfinite(logits_NK))),
     )
 
 

@@ -21,7 +21,8 @@ from data import Dataset
 from evaluate.baseline import compared_with_baseline, read_baseline, settled_comparison
 from evaluate.batch_independence import batch_independence
 from evaluate.cluster import ClusterOptions, cluster_pass
-from evaluate.gates import Evidence, Gates, failures_of
+from evaluate.evidence import Evidence, Timings
+from evaluate.gates import Gates, failures_of
 from evaluate.graph_input import logits_function
 from evaluate.machine_state import MachineWatch
 from evaluate.onnx_runtime import OnnxRunner
@@ -29,7 +30,7 @@ from evaluate.opening import Opened, opened_subject
 from evaluate.passes import BATCH_SIZE, OnStep, PassPlan, PassSums, SliceComputer, local_pass
 from evaluate.session_options import GPU_PROVIDERS, SessionOptions
 from evaluate.subject import Subject
-from evaluate.timing import TimingOptions, Timings, timings
+from evaluate.timing import TimingOptions, timings
 
 log = logging.getLogger("onnxproof")
 
@@ -95,63 +96,28 @@ def evaluate(
     evaluated = _evaluated_dataset(dataset)
     # Read first: who names a wrong file is told at once.
     earlier = read_baseline(options.baseline, evaluated) if options.baseline else None
-    sums = _sums(opened, options, on_step)
-    names = _class_names(dataset, len(sums.onnx.low_K))
-    accuracy = sums.onnx.record(names)
-    parity = _parity(opened, sums, names)
-    independence = _independence(opened)
-    explanation = None
-    if options.explain and parity is not None and not parity.within_tolerance:
-        explanation = _explanation(opened, parity, pytorch_values)
-    times = _timings(opened, options, on_step)
-    baseline = None
+    evidence = _evidence(opened, options, on_step)
     if earlier:
-        compare = functools.partial(
-            compared_with_baseline,
-            *earlier,
-            accuracy=accuracy,
-            environment=environment,
-            provider=options.session.provider,
-        )
-        latency, baseline = settled_comparison(
-            times.latency,
-            compare=lambda latency: compare(latency=latency),
-            measure_again=lambda: _timings(opened, options, on_step).latency,
-        )
-        times = replace(times, latency=tuple(latency))
-    proof = _proof(opened.runner)
-    failures = failures_of(
-        Evidence(
-            provider=proof,
-            full_name=opened.runner.full_name,
-            parity=parity,
-            independence=independence,
-            accuracy=accuracy,
-            latency=times.latency,
-            offline=times.offline,
-            server=times.server,
-            baseline=baseline,
-        ),
-        options.gates,
-    )
+        evidence = _beside(earlier, evidence, opened, options, on_step)
+    failures = failures_of(evidence, options.gates)
     evaluation = Evaluation(
         verdict="fail" if failures else "pass",
         failures=failures,
         model=subject.model,
         dataset=evaluated,
-        provider=proof,
+        provider=evidence.provider,
         input=opened.form,
         output=opened.output,
-        accuracy=accuracy,
-        parity=parity,
-        batch_independence=independence,
-        explanation=explanation,
+        accuracy=evidence.accuracy,
+        parity=evidence.parity,
+        batch_independence=evidence.independence,
+        explanation=_explanation(opened, evidence.parity, options, pytorch_values),
         scenario=options.timing.scenario if options.timing else None,
-        latency=times.latency,
-        offline=times.offline,
-        server=times.server,
+        latency=evidence.timings.latency,
+        offline=evidence.timings.offline,
+        server=evidence.timings.server,
         load_ms=opened.runner.load_ms,
-        baseline=baseline,
+        baseline=evidence.baseline,
         reference_sha256=subject.reference_sha256,
         machine=watch.state(),
         environment=environment,
@@ -160,6 +126,43 @@ def evaluate(
     path = subject.run.evaluation(subject.model.precision, options.session.provider)
     write_record(path, evaluation)
     return evaluation, path
+
+
+def _evidence(opened: Opened, options: EvaluationOptions, on_step: OnStep) -> Evidence:
+    sums = _sums(opened, options, on_step)
+    names = _class_names(opened.dataset, len(sums.onnx.low_K))
+    return Evidence(
+        provider=_proof(opened.runner),
+        full_name=opened.runner.full_name,
+        parity=_parity(opened, sums, names),
+        independence=_independence(opened),
+        accuracy=sums.onnx.record(names),
+        timings=_timings(opened, options, on_step),
+    )
+
+
+def _beside(
+    earlier: tuple[Evaluation, str],
+    evidence: Evidence,
+    opened: Opened,
+    options: EvaluationOptions,
+    on_step: OnStep,
+) -> Evidence:
+    """Return the evidence with what became worse, latencies measured again where they did."""
+    compare = functools.partial(
+        compared_with_baseline,
+        *earlier,
+        accuracy=evidence.accuracy,
+        environment=current_environment(),
+        provider=options.session.provider,
+    )
+    latency, baseline = settled_comparison(
+        evidence.timings.latency,
+        compare=lambda latency: compare(latency=latency),
+        measure_again=lambda: _timings(opened, options, on_step).latency,
+    )
+    timings = replace(evidence.timings, latency=tuple(latency))
+    return replace(evidence, timings=timings, baseline=baseline)
 
 
 def _sums(opened: Opened, options: EvaluationOptions, on_step: OnStep) -> PassSums:
@@ -200,8 +203,14 @@ def _independence(opened: Opened) -> BatchIndependence | None:
 
 
 def _explanation(
-    opened: Opened, parity: ParityRecord, pytorch_values: IntermediateValues | None
-) -> Explanation:
+    opened: Opened,
+    parity: ParityRecord | None,
+    options: EvaluationOptions,
+    pytorch_values: IntermediateValues | None,
+) -> Explanation | None:
+    """Return where the difference begins, where there is one and that was asked."""
+    if not options.explain or parity is None or parity.within_tolerance:
+        return None
     from evaluate.departure import explained
 
     return explained(

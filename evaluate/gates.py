@@ -12,6 +12,7 @@ from artifacts.evaluation_records import (
     ProviderProof,
 )
 from artifacts.latency_records import LatencyRecord, OfflineRecord, ServerRecord
+from evaluate.evidence import Evidence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,21 +46,6 @@ class Gates:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """All that the verdict rests on; None where there is nothing of the kind."""
-
-    provider: ProviderProof
-    full_name: str  # of the provider that was asked for
-    parity: ParityRecord | None
-    independence: BatchIndependence | None
-    accuracy: AccuracyRecord
-    latency: Sequence[LatencyRecord] = ()
-    offline: OfflineRecord | None = None
-    server: ServerRecord | None = None
-    baseline: BaselineComparison | None = None
-
-
 def failures_of(evidence: Evidence, gates: Gates) -> tuple[str, ...]:
     """Return a line for everything that does not hold; the verdict is `pass` where there is none.
 
@@ -67,15 +53,14 @@ def failures_of(evidence: Evidence, gates: Gates) -> tuple[str, ...]:
     meaning.
     """
     parity, accuracy = evidence.parity, evidence.accuracy
-    pytorch = parity.pytorch_accuracy if parity else None
     return (
         *provider_failures(evidence.provider, evidence.full_name),
         *(parity_failures(parity, gates) if parity else output_failures(accuracy)),
         *independence_failures(evidence.independence),
-        *accuracy_failures(accuracy, pytorch, gates),
-        *latency_failures(evidence.latency, gates),
-        *(offline_failures(evidence.offline, gates) if evidence.offline else ()),
-        *(server_failures(evidence.server) if evidence.server else ()),
+        *accuracy_failures(accuracy, parity, gates),
+        *latency_failures(evidence.timings.latency, gates),
+        *(offline_failures(evidence.timings.offline, gates) if evidence.timings.offline else ()),
+        *(server_failures(evidence.timings.server) if evidence.timings.server else ()),
         *(baseline_failures(evidence.baseline) if evidence.baseline else ()),
     )
 
@@ -85,9 +70,11 @@ def provider_failures(provider: ProviderProof, full_name: str) -> list[str]:
     if not provider.nodes:
         return ["provider: ONNX Runtime did not say where it put the nodes"]
     elsewhere = {name: count for name, count in provider.nodes.items() if name != full_name}
+    places = ", ".join(f"{count} on {name}" for name, count in elsewhere.items())
+    if full_name not in provider.nodes:
+        return [f"provider: no node runs on {full_name}: {places}"]
     if not elsewhere or provider.cpu_nodes_allowed:
         return []
-    places = ", ".join(f"{count} on {name}" for name, count in elsewhere.items())
     return [f"provider: not all nodes run on {full_name}: {places}"]
 
 
@@ -137,7 +124,7 @@ def independence_failures(independence: BatchIndependence | None) -> list[str]:
 
 
 def accuracy_failures(
-    accuracy: AccuracyRecord, pytorch: AccuracyRecord | None, gates: Gates
+    accuracy: AccuracyRecord, parity: ParityRecord | None, gates: Gates
 ) -> list[str]:
     """Return a line for each accuracy gate that does not hold."""
     failures = []
@@ -147,12 +134,13 @@ def accuracy_failures(
         )
     if gates.max_accuracy_drop is None:
         return failures
-    if pytorch is None:
+    if parity is None:
         return [*failures, "accuracy: there is no reference for --max-accuracy-drop"]
-    lost = 100 * (pytorch.correct - accuracy.correct) / accuracy.examples
+    lost = 100 * (parity.pytorch_accuracy.correct - accuracy.correct) / accuracy.examples
     if lost > gates.max_accuracy_drop:
+        reference = "the other file" if parity.reference == "onnx" else "PyTorch"
         failures.append(
-            f"accuracy: {lost:.2f} points below PyTorch, more than"
+            f"accuracy: {lost:.2f} points below {reference}, more than"
             f" --max-accuracy-drop {gates.max_accuracy_drop:g}"
         )
     return failures

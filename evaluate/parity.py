@@ -1,7 +1,6 @@
 """Whether two sides give the same logits, over every example of a split."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +15,10 @@ from artifacts.evaluation_records import (
 from artifacts.logits import Tolerance
 from evaluate.accuracy import Accuracy
 from evaluate.answers import Answers
+from evaluate.differences import differences, float64_errors, nonfinite_differences
 from evaluate.flips import Flips, flips_of
-from evaluate.size_histogram import counts_by_size, quantile_at_most
+from evaluate.size_histogram import quantile_at_most
 from evaluate.statistics import mcnemar_exact
-
-# A cosine or a relative difference of values this small says nothing.
-_TINY = float(np.finfo(np.float32).tiny)
-_SMALL_DIFFERENCE, _LARGE_LOGIT = 2.0**-6, 2.0**40
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -175,7 +171,11 @@ def parity_of(
             f"logits {shape[::-1]}, reference {reference.logits_KN.shape[::-1]} and {found64}"
         )
     nonfinite = onnx.nonfinite + reference.nonfinite
-    figures = _nonfinite_sums(onnx, reference) if nonfinite else _sums(onnx, reference, tolerance)
+    figures = (
+        nonfinite_differences(onnx, reference)
+        if nonfinite
+        else differences(onnx, reference, tolerance)
+    )
     figures["worst_index"] = int(figures["worst_index"]) + first_index
     return Parity(
         examples=len(onnx),
@@ -186,84 +186,8 @@ def parity_of(
         only_onnx=int(np.count_nonzero(onnx.is_correct_N & ~reference.is_correct_N)),
         float64=None
         if nonfinite or reference64_NK is None
-        else _float64_errors(onnx, reference, reference64_NK),
+        else float64_errors(onnx, reference, reference64_NK),
     )
-
-
-def _sums(onnx: Answers, reference: Answers, tolerance: Tolerance) -> dict[str, Any]:
-    ours_NK, theirs_NK = onnx.logits_NK, reference.logits_NK
-    ours_KN, theirs_KN = onnx.logits_KN, reference.logits_KN
-    with np.errstate(over="ignore"):  # very large numbers are not plain
-        difference, sizes = np.abs(ours_NK - theirs_NK), np.abs(theirs_NK)
-    outside = 0
-    if not _is_plain(difference, sizes, tolerance):
-        ours_NK, theirs_NK = ours_NK.astype(np.float64), theirs_NK.astype(np.float64)
-        ours_KN, theirs_KN = ours_KN.astype(np.float64), theirs_KN.astype(np.float64)
-        difference, sizes = np.abs(ours_NK - theirs_NK), np.abs(theirs_NK)
-        outside = int(np.count_nonzero(difference > tolerance.atol + tolerance.rtol * sizes))
-    worst = int(difference.argmax())
-    classes = difference.shape[1]
-    return {
-        "max_abs": abs(float(ours_NK.flat[worst]) - float(theirs_NK.flat[worst])),
-        "worst_index": worst // classes,
-        "max_rel": float((difference / np.maximum(sizes, _TINY)).max()),
-        "sum_abs": float(difference.sum(dtype=np.float64)),
-        "histogram": counts_by_size(difference),
-        "min_cosine": _min_cosine(ours_KN, theirs_KN),
-        "outside": outside,
-    }
-
-
-def _is_plain(
-    difference: NDArray[np.float32], sizes: NDArray[np.float32], tolerance: Tolerance
-) -> bool:
-    """Return whether float32 says the same of these differences as float64 would.
-
-    A difference of two float32 is off by 2^-24 of itself at most, which matters only where it is as
-    large as the tolerance allows. Squares and quotients of very large numbers leave float32.
-    """
-    if difference.max() >= _SMALL_DIFFERENCE or sizes.max() >= _LARGE_LOGIT:
-        return False
-    nearly_allowed = sizes * np.float32(0.999 * tolerance.rtol)
-    nearly_allowed += np.float32(0.999 * tolerance.atol)
-    return not (difference > nearly_allowed).any()
-
-
-def _min_cosine(ours_KN: NDArray[Any], theirs_KN: NDArray[Any]) -> float:
-    """Return the smallest cosine between an example's logits on the two sides."""
-    norms_N = (ours_KN * ours_KN).sum(axis=0) * (theirs_KN * theirs_KN).sum(axis=0)
-    products_N = (ours_KN * theirs_KN).sum(axis=0)
-    least = int((products_N / np.sqrt(np.maximum(norms_N, _TINY))).argmin())
-    if norms_N[least] < _TINY:  # one of them is zero, or nearly
-        is_same = (ours_KN == theirs_KN).all(axis=0)
-        return float(np.where(norms_N < _TINY, is_same, 1.0).min())
-    ours, theirs = ours_KN[:, least].astype(np.float64), theirs_KN[:, least].astype(np.float64)
-    return float(ours @ theirs / np.sqrt((ours @ ours) * (theirs @ theirs)))
-
-
-def _nonfinite_sums(onnx: Answers, reference: Answers) -> dict[str, Any]:
-    is_finite = np.isfinite(onnx.logits_KN) & np.isfinite(reference.logits_KN)
-    return {
-        "max_abs": 0.0,
-        "worst_index": int(np.argmin(is_finite.all(axis=0))),
-        "max_rel": 0.0,
-        "sum_abs": 0.0,
-        "histogram": counts_by_size(np.empty(0)),
-        "min_cosine": 1.0,
-        "outside": 0,
-    }
-
-
-def _float64_errors(
-    onnx: Answers, reference: Answers, reference64_NK: NDArray[np.float64]
-) -> tuple[float, float] | None:
-    theirs = _largest_size(reference.logits_NK - reference64_NK)
-    ours = _largest_size(onnx.logits_NK - reference64_NK)
-    return (theirs, ours) if np.isfinite((theirs, ours)).all() else None
-
-
-def _largest_size(values: NDArray[np.float64]) -> float:
-    return max(float(values.max()), -float(values.min()))
 
 
 def _worse(first: Parity, second: Parity) -> Parity:

@@ -23,8 +23,13 @@ _LAYOUTS: dict[np.dtype[Any], tuple[type[np.signedinteger[Any]], int, int]] = {
 def counts_by_size(sizes: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
     """Return how many of these numbers, none negative and all finite, are in each bin."""
     integer, shift, first = _LAYOUTS[sizes.dtype]
-    bins = (sizes.reshape(-1).view(integer) >> shift) - first
-    return np.bincount(np.clip(bins, 0, _BINS - 1, out=bins), minlength=_BINS)
+    numbers = sizes.reshape(-1).view(integer) >> shift
+    counts = np.bincount(numbers, minlength=first + _BINS)
+    # What lies outside of the bins belongs to the nearest one.
+    inside = counts[first : first + _BINS]
+    inside[0] += counts[:first].sum()
+    inside[-1] += counts[first + _BINS :].sum()
+    return inside
 
 
 def quantile_at_most(counts: NDArray[np.int64], share: float) -> float:

@@ -12,6 +12,7 @@ from artifacts.evaluation_records import GraphInput
 from artifacts.latency_records import Boundary, LatencyRecord, OfflineRecord, ServerRecord
 from artifacts.logits import Images, LogitsFunction
 from errors import UsageError
+from evaluate.evidence import Timings
 from evaluate.graph_input import logits_function
 from evaluate.latency import LatencyOptions, measured_latency
 from evaluate.offline import measured_throughput
@@ -46,15 +47,6 @@ class TimingOptions:
     latency: LatencyOptions = field(default_factory=LatencyOptions)
     bound_ms: float = DEFAULT_BOUND_MS
     cuda_graph: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Timings:
-    """What was measured; nothing of the scenarios that were not asked for."""
-
-    latency: tuple[LatencyRecord, ...] = ()
-    offline: OfflineRecord | None = None
-    server: ServerRecord | None = None
 
 
 def timings(graph: Opened, options: TimingOptions, on_step: OnStep) -> Timings:

@@ -1,10 +1,12 @@
 import pytest
 
 from artifacts.choices import Scenario
+from artifacts.evaluation_records import LiveAgreement
 from evaluate.gates import (
     Gates,
     accuracy_failures,
     latency_failures,
+    output_failures,
     parity_failures,
     provider_failures,
 )
@@ -17,7 +19,7 @@ STRICT = Gates(min_accuracy=0.99, max_accuracy_drop=0.0, max_flips=0, max_p50_ms
 def test_every_gate_passes_when_everything_holds(gates: Gates) -> None:
     assert provider_failures(PROOF, CUDA) == []
     assert parity_failures(PARITY, gates) == []
-    assert accuracy_failures(accuracy_of(990), accuracy_of(990), gates) == []
+    assert accuracy_failures(accuracy_of(990), PARITY, gates) == []
     assert latency_failures([LATENCY], gates) == []
 
 
@@ -26,6 +28,48 @@ def test_node_on_another_provider_fails_and_is_told() -> None:
     (failure,) = provider_failures(mixed, CUDA)
     assert "2 on CPUExecutionProvider" in failure
     assert "14" not in failure
+
+
+def test_nodes_on_the_cpu_are_allowed_only_beside_some_on_the_provider() -> None:
+    allowed = PROOF.model_copy(update={"nodes": {CUDA: 14, CPU: 2}, "cpu_nodes_allowed": True})
+    assert provider_failures(allowed, CUDA) == []
+    (failure,) = provider_failures(allowed.model_copy(update={"nodes": {CPU: 16}}), CUDA)
+    assert failure == f"provider: no node runs on {CUDA}: 16 on {CPU}"
+
+
+def test_drop_that_nothing_can_be_held_against_fails() -> None:
+    gates = Gates(max_accuracy_drop=5)
+    assert accuracy_failures(accuracy_of(990), None, Gates()) == []
+    (failure,) = accuracy_failures(accuracy_of(990), None, gates)
+    assert failure == "accuracy: there is no reference for --max-accuracy-drop"
+    other = PARITY.model_copy(update={"reference": "onnx"})
+    (failure,) = accuracy_failures(accuracy_of(900), other, gates)
+    assert "9.00 points below the other file" in failure
+
+
+def test_pytorch_of_now_that_is_not_the_recorded_one_fails() -> None:
+    for live, told in (
+        (LiveAgreement(max_abs=0.5, within_tolerance=False), "difference 0.5"),
+        (LiveAgreement(max_abs=None, within_tolerance=False), "is not finite"),
+    ):
+        (failure,) = parity_failures(PARITY.model_copy(update={"live": live}), Gates())
+        assert told in failure
+    agrees = LiveAgreement(max_abs=1e-7, within_tolerance=True)
+    assert parity_failures(PARITY.model_copy(update={"live": agrees}), Gates()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"constant_output": True}, "outputs: every image gets the same logits"),
+        ({"expected_calibration_error": None}, "outputs: some logits are not finite numbers"),
+    ],
+)
+def test_outputs_without_a_reference_must_be_finite_and_vary(
+    change: dict[str, object], told: str
+) -> None:
+    assert output_failures(accuracy_of(990)) == []
+    assert output_failures(accuracy_of(990).model_copy(update=change)) == [told]
 
 
 def test_provider_fails_when_no_node_was_seen_anywhere() -> None:
@@ -55,7 +99,7 @@ def test_max_flips_counts_the_explained_ones_too(flips: int, fails: bool) -> Non
 
 @pytest.mark.parametrize(("correct", "fails"), [(900, False), (899, True)])
 def test_min_accuracy_holds_from_the_number_on(correct: int, fails: bool) -> None:
-    failures = accuracy_failures(accuracy_of(correct), accuracy_of(990), Gates(min_accuracy=0.9))
+    failures = accuracy_failures(accuracy_of(correct), PARITY, Gates(min_accuracy=0.9))
     assert bool(failures) is fails
     assert not fails or "0.8990 is below --min-accuracy 0.9" in failures[0]
 
@@ -63,7 +107,7 @@ def test_min_accuracy_holds_from_the_number_on(correct: int, fails: bool) -> Non
 @pytest.mark.parametrize(("correct", "fails"), [(995, False), (983, False), (982, True)])
 def test_max_accuracy_drop_is_in_points_below_pytorch(correct: int, fails: bool) -> None:
     gates = Gates(max_accuracy_drop=0.7)
-    failures = accuracy_failures(accuracy_of(correct), accuracy_of(990), gates)
+    failures = accuracy_failures(accuracy_of(correct), PARITY, gates)
     assert bool(failures) is fails
     assert not fails or "0.80 points below PyTorch" in failures[0]
 
@@ -73,7 +117,8 @@ def test_drop_of_exactly_the_allowed_points_passes(examples: int) -> None:
     for lost in range(min(examples, 200)):
         gates = Gates(max_accuracy_drop=100 * lost / examples)
         accuracy, pytorch = accuracy_of(examples - lost, examples), accuracy_of(examples, examples)
-        assert accuracy_failures(accuracy, pytorch, gates) == []
+        parity = PARITY.model_copy(update={"pytorch_accuracy": pytorch})
+        assert accuracy_failures(accuracy, parity, gates) == []
 
 
 def test_max_p50_is_for_every_batch_size() -> None:
@@ -102,7 +147,7 @@ def test_all_failures_are_listed() -> None:
     )
     slow = LATENCY.model_copy(update={"outputs_verified": False, "p50_ms": 9.0})
     assert len(parity_failures(parity, STRICT)) == 4
-    assert len(accuracy_failures(accuracy_of(980), accuracy_of(990), STRICT)) == 2
+    assert len(accuracy_failures(accuracy_of(980), PARITY, STRICT)) == 2
     assert len(latency_failures([slow, slow], STRICT)) == 4
 
 

@@ -1,0 +1,34 @@
+"""All that a verdict rests on."""
+
+from dataclasses import dataclass, field
+
+from artifacts.evaluation_records import (
+    AccuracyRecord,
+    BaselineComparison,
+    BatchIndependence,
+    ParityRecord,
+    ProviderProof,
+)
+from artifacts.latency_records import LatencyRecord, OfflineRecord, ServerRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timings:
+    """What was measured; nothing of the scenarios that were not asked for."""
+
+    latency: tuple[LatencyRecord, ...] = ()
+    offline: OfflineRecord | None = None
+    server: ServerRecord | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """All that the verdict rests on; None where there is nothing of the kind."""
+
+    provider: ProviderProof
+    full_name: str  # of the provider that was asked for
+    parity: ParityRecord | None
+    independence: BatchIndependence | None
+    accuracy: AccuracyRecord
+    timings: Timings = field(default_factory=Timings)
+    baseline: BaselineComparison | None = None
