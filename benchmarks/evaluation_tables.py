@@ -37,7 +37,8 @@ def evaluation_table(files: Sequence[Measured]) -> str:
         *("float64: ONNX, PyTorch", "ECE, %", *(f"batch {size}, ms" for size in _sizes(files))),
     )
     rows = [_evaluation_row(measured) for measured in files]
-    return table(header, rows) + "\n" + "".join(source_line(measured) for measured in files)
+    sources = dict.fromkeys(source_line(measured) for measured in files)  # one command made several
+    return table(header, rows) + "\n" + "".join(sources)
 
 
 def _sizes(files: Iterable[Measured]) -> list[int]:

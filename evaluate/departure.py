@@ -53,7 +53,7 @@ def explained(
         indices = (indices * form.batch)[: form.batch]
     batch = np.array(images[[index % len(images) for index in indices]])
     candidate = _values_of_graph(model, session, preparation(form)(batch))
-    names = {node.output[0]: traced_name(node) for node in model.graph.node if node.output}
+    names = {n.output[0]: traced_name(n) for n in model.graph.node if n.output and n.output[0]}
     if pytorch_values is None:
         reference = _values_of_graph(
             model, SessionOptions(optimize=False), preparation(form)(batch)

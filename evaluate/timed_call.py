@@ -48,10 +48,13 @@ def onnx_host_call(
 
 
 def onnx_device_call(
-    runner: OnnxRunner, form: GraphInput, output: GraphOutput, images: Images
+    runner: OnnxRunner, form: GraphInput, output: GraphOutput, images: Images, classes: int
 ) -> TimedCall:
-    """Return the call whose input and output lie on the provider's device."""
+    """Return the call whose input and output lie on the provider's device.
+
+    The number of classes is given, since a session that captures CUDA graphs must not be run with
+    inputs that lie elsewhere.
+    """
     values: NDArray[Any] = preparation(form)(images)
-    classes = runner.run(values, output.name).shape[1]
     bound = runner.bound(np.ascontiguousarray(values), output.name, classes)
     return TimedCall(call=bound, logits=lambda _: bound.logits(), forget=bound.forget)

@@ -125,16 +125,15 @@ def _pairs(
     graph: Opened, captured: Opened | None, pytorch: LogitsFunction | None, batch: Images
 ) -> Iterator[_Pair]:
     """Yield what is timed at one batch size: both boundaries on a GPU, also with a CUDA graph."""
-    yield _Pair(
-        onnx=onnx_host_call(graph.runner, graph.form, graph.output, batch),
-        pytorch=host_call(pytorch, batch) if pytorch else None,
-    )
+    host = onnx_host_call(graph.runner, graph.form, graph.output, batch)
+    yield _Pair(onnx=host, pytorch=host_call(pytorch, batch) if pytorch else None)
     if graph.runner.asked.provider not in GPU_PROVIDERS:
         return
+    classes = host.logits(host.call()).shape[1]
     for one in (graph, captured):
         if one is not None:
             yield _Pair(
-                onnx=onnx_device_call(one.runner, one.form, one.output, batch),
+                onnx=onnx_device_call(one.runner, one.form, one.output, batch, classes),
                 pytorch=_pytorch_device_call(one, batch, cuda_graph=one is captured),
                 boundary="device",
                 cuda_graph=one is captured,

@@ -41,7 +41,7 @@ def test_device_calls_of_both_sides_give_the_logits_of_the_host_calls(opened: Op
     wanted = host.logits(host.call())
     assert opened.subject.trained is not None
     for call in (
-        onnx_device_call(opened.runner, opened.form, opened.output, images),
+        onnx_device_call(opened.runner, opened.form, opened.output, images, classes=3),
         pytorch_device_call(opened.subject.trained, opened.runner.asked, images, cuda_graph=False),
     ):
         assert call.forget is not None
