@@ -27,8 +27,8 @@ from commands.options import (
 from errors import UsageError
 
 if TYPE_CHECKING:  # at run time these load numpy and ONNX Runtime
-    from evaluate.cluster import ClusterOptions
     from evaluate.gates import Gates
+    from evaluate.ray_connection import ClusterOptions
     from evaluate.timing import TimingOptions
 
 
@@ -154,7 +154,7 @@ def _timing_options(
 
 
 def _cluster_options(*, address: str | None, workers: int | None) -> "ClusterOptions | None":
-    from evaluate.cluster import ClusterOptions
+    from evaluate.ray_connection import ClusterOptions
 
     if address is None:
         if workers is not None:

@@ -10,40 +10,22 @@ import io
 import logging
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from artifacts.environment import usable_cpus
 from artifacts.logits import Images
 from data.pages import ReadPages
-from errors import UnfinishedError, UnusableError
-from evaluate.native_output import captured_native_output
+from errors import UnfinishedError
 from evaluate.passes import OnStep, PassPlan, PassSums, SliceComputer, slices
+from evaluate.ray_connection import ClusterOptions, connected_ray
 from evaluate.session_options import GPU_PROVIDERS
 
-LOCAL = "local"
 RESTARTS = 3  # of a worker; one that dies more often dies of its work
 SLICES_AHEAD = 2  # in each worker's queue, so that none waits for the driver
-ROOT = Path(__file__).parent.parent
 log = logging.getLogger("onnxproof")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClusterOptions:
-    """Where the workers are.
-
-    Attributes:
-        address: of a cluster as Ray takes it, or `local` for workers on this machine.
-        workers: how many; None: one for each GPU, or for each CPU that this process may use.
-    """
-
-    address: str = LOCAL
-    workers: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +86,7 @@ def cluster_pass(
         UnusableError: Ray is not installed, or the cluster cannot be reached.
         UnfinishedError: a worker cannot be started, or died again and again.
     """
-    with _ray(options) as ray:
+    with connected_ray(options) as ray:
         workers = _started(ray, plan, images, labels_N, options)
         begin = time.perf_counter()
         told = io.StringIO()  # Ray tells of dead workers on standard output, which is ours
@@ -132,30 +114,27 @@ def cluster_pass(
 def _gathered(ray: Any, workers: list[Any], examples: int, on_step: OnStep) -> PassSums:
     """Hand out slices as workers get free; add their sums in the order of the slices."""
     waiting = slices(examples)
-    running: dict[Any, tuple[int, Any]] = {}
-    finished: dict[int, tuple[int, PassSums]] = {}
+    running: dict[Any, tuple[int, int, Any]] = {}  # by Ray's reference: bounds and worker
+    finished: dict[int, tuple[int, PassSums]] = {}  # by start: end and sums
     total: PassSums | None = None
     done = next_start = 0
 
     def hand_out(worker: Any) -> None:
         if bounds := next(waiting, None):
-            running[worker.sums.remote(*bounds)] = (bounds[0], worker)
-            ends[bounds[0]] = bounds[1]
+            running[worker.sums.remote(*bounds)] = (*bounds, worker)
 
-    ends: dict[int, int] = {}
     for worker in workers * SLICES_AHEAD:
         hand_out(worker)
     while running:
-        ready, _ = ray.wait(list(running), num_returns=1)
-        start, worker = running.pop(ready[0])
-        finished[start] = (ends[start], ray.get(ready[0]))
+        (ready,), _ = ray.wait(list(running), num_returns=1)
+        start, stop, worker = running.pop(ready)
+        finished[start] = (stop, ray.get(ready))
         hand_out(worker)
-        done += ends[start] - start
+        done += stop - start
         on_step("accuracy and parity, by Ray", done, examples)
         while next_start in finished:
-            stop, sums = finished.pop(next_start)
+            next_start, sums = finished.pop(next_start)
             total = sums if total is None else total + sums
-            next_start = stop
     assert total is not None  # a split has an example at least
     return total
 
@@ -199,41 +178,3 @@ def _shared(ray: Any, array: NDArray[Any]) -> Any:
 
 def _opened(array: MappedArray | NDArray[Any]) -> NDArray[Any]:
     return array.open() if isinstance(array, MappedArray) else array
-
-
-@contextlib.contextmanager
-def _ray(options: ClusterOptions) -> Iterator[Any]:
-    """Give Ray, connected; what it prints while it starts does not reach our streams."""
-    # Its C++ parts write to our standard error, also of what a restart will mend.
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    try:
-        import ray
-    except ImportError as error:
-        raise UnusableError(
-            "--ray", "Ray is not installed", hint="python -m pip install '.[ray]'"
-        ) from error
-    is_local = options.address == LOCAL
-    was_running = ray.is_initialized()
-    failure: Exception | None = None
-    with captured_native_output():
-        try:
-            if not was_running:
-                ray.init(
-                    address=None if is_local else options.address,
-                    include_dashboard=False if is_local else None,
-                    num_cpus=usable_cpus() if is_local else None,
-                    log_to_driver=False,
-                    logging_level=logging.ERROR,
-                    runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}},
-                )
-        except Exception as error:  # its errors share no base class but this one
-            failure = error
-    if failure is not None:
-        reason = str(failure).strip().splitlines()[0]
-        raise UnusableError(f"--ray {options.address}", f"cannot be used: {reason}") from failure
-    try:
-        yield ray
-    finally:
-        if not was_running:
-            with captured_native_output():
-                ray.shutdown()

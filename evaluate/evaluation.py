@@ -20,7 +20,7 @@ from artifacts.logits import IntermediateValues
 from data import Dataset
 from evaluate.baseline import compared_with_baseline, read_baseline, settled_comparison
 from evaluate.batch_independence import batch_independence
-from evaluate.cluster import ClusterOptions, cluster_pass
+from evaluate.cluster import cluster_pass
 from evaluate.evidence import Evidence, Timings
 from evaluate.gates import Gates, failures_of
 from evaluate.graph_input import logits_function
@@ -28,6 +28,7 @@ from evaluate.machine_state import MachineWatch
 from evaluate.onnx_runtime import OnnxRunner
 from evaluate.opening import Opened, opened_subject
 from evaluate.passes import BATCH_SIZE, OnStep, PassPlan, PassSums, SliceComputer, local_pass
+from evaluate.ray_connection import ClusterOptions
 from evaluate.session_options import GPU_PROVIDERS, SessionOptions
 from evaluate.subject import Subject
 from evaluate.timing import TimingOptions, timings

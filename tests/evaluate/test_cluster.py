@@ -5,6 +5,7 @@ import itertools
 import logging
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +18,11 @@ from artifacts.logits import ReferenceLogits, save_reference
 from data.dataset import split_sha256
 from errors import UnfinishedError, UnusableError
 from evaluate import cluster
-from evaluate.cluster import ClusterOptions, MappedArray, SliceWorker, cluster_pass
+from evaluate.cluster import MappedArray, SliceWorker, cluster_pass
 from evaluate.graph_input import InputOptions, graph_input, graph_output
 from evaluate.onnx_runtime import OnnxRunner
 from evaluate.passes import PassPlan, PassSums, SliceComputer, local_pass, slices
+from evaluate.ray_connection import ROOT, ClusterOptions, connected_ray
 from evaluate.references import RecordedReference
 from evaluate.session_options import SessionOptions
 from evaluate.tolerances import CPU_FLOAT32
@@ -45,7 +47,7 @@ def ray() -> Iterator[Any]:
         include_dashboard=False,
         log_to_driver=False,
         logging_level=logging.ERROR,
-        runtime_env={"env_vars": {"PYTHONPATH": str(cluster.ROOT)}},
+        runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}},
     )
     yield ray
     ray.shutdown()
@@ -190,3 +192,30 @@ def test_ray_that_is_not_installed_is_not_usable(
     with pytest.raises(UnusableError, match="Ray is not installed") as caught:
         cluster_pass(plan, IMAGES, LABELS, TWO, lambda what, done, total: None)
     assert caught.value.hint == "python -m pip install '.[ray]'"
+
+
+def test_connection_leaves_signals_and_streams_as_they_were() -> None:
+    program = (
+        "import signal\n"
+        "def ours(number, frame): pass\n"
+        "signal.signal(signal.SIGTERM, ours)\n"
+        "from evaluate.ray_connection import ClusterOptions, connected_ray\n"
+        "with connected_ray(ClusterOptions()) as ray:\n"
+        "    handler = signal.getsignal(signal.SIGTERM)\n"
+        "print(handler is ours, ray.is_initialized())\n"
+    )
+    outcome = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert (outcome.stdout, outcome.stderr) == ("True False\n", "")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "localhost:99999999999"])
+def test_cluster_that_is_not_there_is_not_usable(address: str) -> None:
+    with (
+        pytest.raises(UnusableError, match="nobody answers there") as caught,
+        connected_ray(ClusterOptions(address=address)),
+    ):
+        pass
+    assert caught.value.subject == f"--ray {address}"
+    assert caught.value.hint is not None
