@@ -1,5 +1,6 @@
 """What a measurement was made with: versions, CPUs, machine. Imports none of what it names."""
 
+import importlib.util
 import os
 import platform
 from datetime import UTC, datetime
@@ -53,6 +54,11 @@ def installed_versions(packages: tuple[str, ...]) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return versions
+
+
+def is_installed(module: str) -> bool:
+    """Return whether a module can be imported, without doing so."""
+    return importlib.util.find_spec(module) is not None
 
 
 def conflict_of_packages(versions: dict[str, str]) -> str | None:

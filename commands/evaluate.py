@@ -141,6 +141,9 @@ def _timing_options(
         how = "--no-latency" if no_latency else f"--scenario {scenario}"
         raise UsageError(unanswered[0], f"cannot be held to with {how}")
     if no_latency:
+        if cuda_graph or scenario != "single-stream":
+            option = "--cuda-graph" if cuda_graph else "--scenario"
+            raise UsageError(option, "cannot be given with --no-latency")
         return None
     latency = LatencyOptions(batch_sizes=batch_sizes, min_seconds=min_seconds)
     if min_samples is None and gates.max_p99_ms is not None:

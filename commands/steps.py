@@ -12,6 +12,7 @@ import click
 
 from artifacts.chain import ExportedNetwork, exported_network, trained_network
 from artifacts.choices import DEFAULT_OPSET, Precision, RecipeName
+from artifacts.environment import is_installed
 from artifacts.evaluation_records import Evaluation
 from artifacts.export_records import Variant
 from artifacts.logits import Images
@@ -20,7 +21,7 @@ from artifacts.training_records import DatasetSpec, Training
 from commands.console import step_progress, training_progress
 from commands.main import Invocation
 from data import Dataset, load_dataset
-from errors import DatasetError
+from errors import DatasetError, UnusableError
 
 if TYPE_CHECKING:  # at run time these load ONNX Runtime or torch
     from evaluate.evaluation import EvaluationOptions
@@ -185,6 +186,8 @@ def evaluate_step(
 
 def _intermediate_values(exported: ExportedNetwork, images: Images) -> Mapping[str, Any]:
     """Trace the network only where an explanation is needed: that takes seconds, and torch."""
+    if not is_installed("torch"):
+        raise UnusableError("--explain", "PyTorch, whose values it compares, is not installed here")
     from export.intermediates import intermediate_values
 
     return intermediate_values(exported)(images)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from artifacts.chain import ExportedNetwork, TrainedNetwork
 from artifacts.choices import GraphPrecision, ReferenceSource
+from artifacts.environment import is_installed
 from artifacts.evaluation_records import EvaluatedModel
 from artifacts.files import sha256_of_file
 from artifacts.logits import load_reference
 from artifacts.run_directory import RunDirectory, default_run
 from data import Dataset
-from errors import ArtifactError, UsageError
+from errors import ArtifactError, UnusableError, UsageError
 from evaluate.graph_input import InputOptions, graph_input, graph_output
 from evaluate.onnx_runtime import OnnxRunner
 from evaluate.references import LiveReference, OnnxReference, RecordedReference, Reference
@@ -62,12 +63,15 @@ def subject_of_run(
     Raises:
         ArtifactError: the recorded reference is damaged, or is not of these examples.
         UsageError: TF32 is asked for, which the recorded reference does without.
+        UnusableError: the reference is to be computed now, and PyTorch is not installed.
     """
     run, variant = exported.trained.run, exported.variant
     recorded = RecordedReference(path=run.reference)
     _require_same_split(run.reference, dataset)
     reference: Reference = recorded
     if source == "live":
+        if not is_installed("torch"):
+            raise UnusableError("--reference live", "PyTorch is not installed here")
         from evaluate.torch_runner import pytorch_logits_function
 
         reference = LiveReference(

@@ -1,6 +1,5 @@
 """The timings of an evaluation: which scenario, at which boundaries, beside PyTorch where it is."""
 
-import importlib.util
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -8,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from artifacts.choices import Scenario
+from artifacts.environment import is_installed
 from artifacts.evaluation_records import GraphInput
 from artifacts.latency_records import Boundary, LatencyRecord, OfflineRecord, ServerRecord
 from artifacts.logits import Images, LogitsFunction
@@ -200,7 +200,7 @@ def _pytorch_device_call(graph: Opened, images: Images, *, cuda_graph: bool) -> 
 def _is_pytorch_there(graph: Opened) -> bool:
     if graph.subject.trained is None:
         return False
-    if importlib.util.find_spec("torch") is None:
+    if not is_installed("torch"):
         log.warning("PyTorch is not installed: ONNX Runtime is timed without it")
         return False
     return True

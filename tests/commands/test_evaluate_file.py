@@ -155,6 +155,9 @@ def test_timing_is_of_the_batch_size_that_the_graph_fixes(
             2,
             "error: --provider-option: wanted key",
         ),
+        (["--dataset", "DATA", "--scenario", "offline"], 2, "error: --scenario: cannot be given"),
+        (["--dataset", "DATA", "--cuda-graph"], 2, "error: --cuda-graph: cannot be given"),
+        (["--dataset", "DATA", "--ray-workers", "2"], 2, "error: --ray-workers: wants --ray"),
         (["--dataset", "DATA", "--tf32"], 2, "error: --tf32: wants one of cuda, tensorrt"),
     ],
 )

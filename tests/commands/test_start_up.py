@@ -40,19 +40,36 @@ def test_evaluate_works_without_torch(finished_run: Path, tmp_path: Path) -> Non
     assert (run / "evaluations" / "float32-cpu.json").is_file()
 
 
-def test_evaluate_times_onnx_runtime_alone_when_torch_is_missing(
-    finished_run: Path, tmp_path: Path
-) -> None:
-    run = shutil.copytree(finished_run, tmp_path / "run")
+def run_without_torch(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run a command where torch cannot be found, as on a machine that only deploys."""
     hide = (
         "import importlib.util as u; find = u.find_spec;"
         " u.find_spec = lambda name, *rest: None if name == 'torch' else find(name, *rest);"
         " import sys; sys.modules['torch'] = None; from commands.main import main;"
-        f" sys.exit(main(['evaluate', '--run', {str(run)!r}, '--batch-sizes', '1']))"
+        f" sys.exit(main({arguments!r}))"
     )
-    finished = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-c", hide], cwd=ROOT, capture_output=True, text=True, timeout=120
     )
+
+
+def test_evaluate_times_onnx_runtime_alone_when_torch_is_missing(
+    finished_run: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    finished = run_without_torch(["evaluate", "--run", str(run), "--batch-sizes", "1"])
     assert finished.returncode == 0, finished.stderr
     assert "PyTorch is not installed" in finished.stderr
     assert '"pytorch": null' in (run / "evaluations" / "float32-cpu.json").read_text()
+
+
+def test_what_needs_torch_says_so_when_torch_is_missing(finished_run: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    common = ["evaluate", "--run", str(run), "--no-latency"]
+    finished = run_without_torch([*common, "--reference", "live"])
+    assert finished.returncode == 3
+    assert finished.stderr == "error: --reference live: PyTorch is not installed here\n"
+    finished = run_without_torch([*common, "--explain", "--atol", "0", "--rtol", "0"])
+    assert finished.returncode == 3
+    assert finished.stderr.startswith("error: --explain: PyTorch, whose values it compares,")
+    assert run_without_torch([*common, "--explain"]).returncode == 0  # nothing to explain
