@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from artifacts.environment import Environment
 from artifacts.evaluation_records import (
@@ -138,8 +139,7 @@ def _latency_change(timing: LatencyRecord, earlier: Timed) -> LatencyChange | st
         return f"{where}: {'it' if was.stable else 'the baseline'} was not stable"
     if was.speedup_ci95 and timing.speedup_ci95 and was.speedup and timing.speedup:
         return LatencyChange(
-            batch_size=timing.batch_size,
-            boundary=timing.boundary,
+            **_place(timing),
             of="speedup",
             baseline=was.speedup,
             now=timing.speedup,
@@ -147,14 +147,17 @@ def _latency_change(timing: LatencyRecord, earlier: Timed) -> LatencyChange | st
         )
     if was.p50_ci95_ms and timing.p50_ci95_ms:
         return LatencyChange(
-            batch_size=timing.batch_size,
-            boundary=timing.boundary,
+            **_place(timing),
             of="p50_ms",
             baseline=was.p50_ms,
             now=timing.p50_ms,
             worse=_is_below(was.p50_ci95_ms, timing.p50_ci95_ms),
         )
     return f"{where}: too few samples for an interval"
+
+
+def _place(timing: LatencyRecord) -> dict[str, Any]:
+    return {"batch_size": timing.batch_size, "boundary": timing.boundary}
 
 
 def _is_below(first: Interval, second: Interval) -> bool:

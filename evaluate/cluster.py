@@ -8,7 +8,6 @@ with it. Workers on other machines open the files by their paths: those must be 
 import contextlib
 import io
 import logging
-import os
 import time
 from dataclasses import dataclass, replace
 from typing import Any
@@ -67,10 +66,6 @@ class SliceWorker:
         sums = self._computer.sums(images, self._labels_N[start:stop], start)
         self._pages.note(images)
         return sums
-
-    def process_id(self) -> int:
-        """Return this worker's process."""
-        return os.getpid()
 
 
 def cluster_pass(
