@@ -11,17 +11,27 @@ from artifacts.export_records import Export, Reference, Variant
 from artifacts.files import sha256_of_file
 from artifacts.json_records import read_record
 from artifacts.run_directory import RunDirectory
-from artifacts.training_records import Recipe, Training
+from artifacts.training_records import DatasetSpec, ModelSpec, Recipe, Sha256, Training
 from errors import ArtifactError
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedNetwork:
-    """A finished training whose recipe and weights are what its record says."""
+    """A run's network, whose record and weights are what they should be.
+
+    Attributes:
+        run: where its files lie.
+        model: how to build it.
+        dataset: what it is proved on.
+        checkpoint_sha256: of its weights.
+        parameters: how many trainable numbers it has.
+    """
 
     run: RunDirectory
-    recipe: Recipe
-    training: Training
+    model: ModelSpec
+    dataset: DatasetSpec
+    checkpoint_sha256: Sha256
+    parameters: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +56,14 @@ def trained_network(run: RunDirectory) -> TrainedNetwork:
     training = read_record(run.training, Training)
     _require_hash(run.recipe, training.recipe_sha256, record=run.training, again="train")
     _require_hash(run.weights, training.checkpoint_sha256, record=run.training, again="train")
-    return TrainedNetwork(run=run, recipe=read_record(run.recipe, Recipe), training=training)
+    recipe = read_record(run.recipe, Recipe)
+    return TrainedNetwork(
+        run=run,
+        model=recipe.model,
+        dataset=recipe.dataset,
+        checkpoint_sha256=training.checkpoint_sha256,
+        parameters=training.parameters,
+    )
 
 
 def exported_network(run: RunDirectory, precision: str) -> ExportedNetwork:
@@ -71,14 +88,14 @@ def exported_network(run: RunDirectory, precision: str) -> ExportedNetwork:
         (onnx, variant.checkpoint_sha256),
         (run.reference, reference.checkpoint_sha256),
     ):
-        if of != trained.training.checkpoint_sha256:
+        if of != trained.checkpoint_sha256:
             raise ArtifactError(
                 str(path),
                 f"was made from other weights than {run.weights.name} now holds"
-                f" (sha256 {of[:12]}, found {trained.training.checkpoint_sha256[:12]})",
+                f" (sha256 {of[:12]}, found {trained.checkpoint_sha256[:12]})",
                 hint=hint,
             )
-    if reference.dataset_sha256 != trained.recipe.dataset.sha256:
+    if reference.dataset_sha256 != trained.dataset.sha256:
         raise ArtifactError(
             str(run.reference),
             "was computed on another dataset than the recipe names",

@@ -68,11 +68,11 @@ def command(runs: tuple[Path, ...], data_dir: Path | None, repetitions: int, out
 
 def _opened(path: Path, data_dir: Path | None) -> tuple[Opened, str]:
     exported = exported_network(RunDirectory(path), "float32")
-    recipe = exported.trained.recipe
-    dataset = dataset_of_run(recipe.dataset, None, data_dir)
+    trained = exported.trained
+    dataset = dataset_of_run(trained.dataset, None, data_dir)
     session = EvaluationOptions().session
     subject = subject_of_run(exported, dataset, "recorded", session)
-    return opened_subject(subject, dataset, session), recipe.model.name
+    return opened_subject(subject, dataset, session), trained.model.name
 
 
 def _bare_session(opened: Opened) -> Any:

@@ -145,7 +145,7 @@ def export_step(
     with step_progress() as progress:
         return export(
             trained,
-            dataset_of_run(trained.recipe.dataset, dataset, data_dir),
+            dataset_of_run(trained.dataset, dataset, data_dir),
             ExportOptions(
                 precision=precision,
                 opset=opset,
@@ -172,7 +172,7 @@ def evaluate_step(
     from evaluate.subject import subject_of_run
 
     exported = exported_network(run, precision)
-    data = dataset_of_run(exported.trained.recipe.dataset, dataset, data_dir)
+    data = dataset_of_run(exported.trained.dataset, dataset, data_dir)
     with step_progress() as progress:
         return evaluate(
             subject_of_run(exported, data, options.reference, options.session),

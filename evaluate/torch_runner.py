@@ -70,7 +70,7 @@ def _network_on_device(
     device = device_from_name("cuda" if session.provider in GPU_PROVIDERS else "cpu")
     set_tf32(session.tf32)
     torch.set_num_threads(session.threads or usable_cpus())
-    network = build(**trained.recipe.model.model_dump())
+    network = build(**trained.model.model_dump())
     load_weights(trained.run.weights, network)
     return network, device
 

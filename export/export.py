@@ -69,12 +69,11 @@ def export(
     """
     device = _reference_device(options.device)
     run = trained.run
-    classifier = build(**trained.recipe.model.model_dump())
+    classifier = build(**trained.model.model_dump())
     load_weights(run.weights, classifier)
     graph = graph_from_classifier(
         classifier,
-        trained.recipe,
-        checkpoint_sha256=trained.training.checkpoint_sha256,
+        trained,
         opset=options.opset,
         probabilities=options.probabilities,
     )
@@ -127,7 +126,7 @@ def _variant(
         file=path.name,
         onnx_sha256=sha256_of_file(path),
         file_bytes=path.stat().st_size,
-        checkpoint_sha256=trained.training.checkpoint_sha256,
+        checkpoint_sha256=trained.checkpoint_sha256,
         opset=opset_of(model),
         ir_version=model.ir_version,
         inputs=tensor_specs(model.graph.input),

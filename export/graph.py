@@ -11,8 +11,9 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from artifacts.chain import TrainedNetwork
 from artifacts.environment import installed_versions
-from artifacts.training_records import Recipe
+from artifacts.training_records import ModelSpec
 from errors import UnfinishedError, UsageError
 
 INPUT, LOGITS, PROBABILITIES = "images", "logits", "probabilities"
@@ -34,9 +35,8 @@ class _WithProbabilities(nn.Module):
 
 def graph_from_classifier(
     classifier: nn.Module,
-    recipe: Recipe,
+    trained: TrainedNetwork,
     *,
-    checkpoint_sha256: str,
     opset: int,
     probabilities: bool,
 ) -> onnx.ModelProto:
@@ -50,18 +50,18 @@ def graph_from_classifier(
         UnfinishedError: the network cannot be exported.
         UsageError: the exporter could not make the opset that was asked for.
     """
-    program = traced_program(classifier, recipe, opset=opset, probabilities=probabilities)
+    program = traced_program(classifier, trained.model, opset=opset, probabilities=probabilities)
     model: onnx.ModelProto = program.model_proto
     made = opset_of(model)
     if made != opset:
         raise UsageError("--opset", f"{opset} cannot be made from this network: got {made}")
     _remove_stack_traces(model.graph)
-    onnx.helper.set_model_props(model, _metadata(recipe, checkpoint_sha256))
+    onnx.helper.set_model_props(model, _metadata(trained))
     return model
 
 
 def traced_program(
-    classifier: nn.Module, recipe: Recipe, *, opset: int, probabilities: bool
+    classifier: nn.Module, model: ModelSpec, *, opset: int, probabilities: bool
 ) -> torch.onnx.ONNXProgram:
     """Return the classifier as torch's dynamo exporter traced and translated it.
 
@@ -70,10 +70,8 @@ def traced_program(
     """
     classifier.eval()
     module = _WithProbabilities(classifier) if probabilities else classifier
-    height, width = recipe.model.image_size
-    images = torch.zeros(
-        (TRACED_BATCH_SIZE, recipe.model.in_channels, height, width), dtype=torch.uint8
-    )
+    height, width = model.image_size
+    images = torch.zeros((TRACED_BATCH_SIZE, model.in_channels, height, width), dtype=torch.uint8)
     try:
         with _quiet():
             program = torch.onnx.export(
@@ -89,7 +87,7 @@ def traced_program(
             )
     except torch.onnx.errors.OnnxExporterError as error:
         reason = str(error).strip().splitlines()[0]
-        raise UnfinishedError(recipe.model.name, f"cannot be exported: {reason}") from error
+        raise UnfinishedError(model.name, f"cannot be exported: {reason}") from error
     assert program is not None  # it is None only where a file was asked for
     return program
 
@@ -100,14 +98,14 @@ def opset_of(model: onnx.ModelProto) -> int:
     return int(max(versions))
 
 
-def _metadata(recipe: Recipe, checkpoint_sha256: str) -> dict[str, str]:
+def _metadata(trained: TrainedNetwork) -> dict[str, str]:
     versions = installed_versions(("torch", "onnx", "onnxscript"))
     return {
-        "model": recipe.model.name,
-        "classes": json.dumps(recipe.dataset.classes, ensure_ascii=False),
-        "dataset": recipe.dataset.name,
-        "dataset_sha256": recipe.dataset.sha256,
-        "checkpoint_sha256": checkpoint_sha256,
+        "model": trained.model.name,
+        "classes": json.dumps(trained.dataset.classes, ensure_ascii=False),
+        "dataset": trained.dataset.name,
+        "dataset_sha256": trained.dataset.sha256,
+        "checkpoint_sha256": trained.checkpoint_sha256,
         **{f"version.{name}": version for name, version in versions.items()},
     }
 

@@ -26,11 +26,11 @@ def intermediate_values(exported: ExportedNetwork) -> IntermediateValues:
         UnfinishedError: the network cannot be traced.
     """
     trained, variant = exported.trained, exported.variant
-    classifier = build(**trained.recipe.model.model_dump())
+    classifier = build(**trained.model.model_dump())
     load_weights(trained.run.weights, classifier)
     program = traced_program(
         classifier,
-        trained.recipe,
+        trained.model,
         opset=variant.opset,
         probabilities=PROBABILITIES in {output.name for output in variant.outputs},
     )

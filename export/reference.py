@@ -49,7 +49,7 @@ def reference_logits(
         float64_NK=logits(torch.float64, len(images)),
         dataset_sha256=dataset.sha256,
         split_sha256=dataset.test.sha256,
-        checkpoint_sha256=trained.training.checkpoint_sha256,
+        checkpoint_sha256=trained.checkpoint_sha256,
     )
 
 
@@ -61,7 +61,7 @@ def export_that_still_holds(trained: TrainedNetwork, dataset: Dataset) -> Export
     try:
         earlier = read_record(run.export, Export)
         holds = (
-            earlier.reference.checkpoint_sha256 == trained.training.checkpoint_sha256
+            earlier.reference.checkpoint_sha256 == trained.checkpoint_sha256
             and earlier.reference.dataset_sha256 == dataset.sha256
             and earlier.reference.sha256 == sha256_of_file(run.reference)
         )

@@ -23,7 +23,7 @@ def test_chain_holds_when_nothing_was_changed(hand_made: HandMadeRun) -> None:
     assert exported.variant.onnx_sha256 == sha256_of_file(exported.onnx)
     assert exported.reference.sha256 == sha256_of_file(hand_made.directory.reference)
     assert exported.trained == trained_network(hand_made.directory)
-    assert exported.trained.recipe == RECIPE
+    assert exported.trained.model == RECIPE.model
 
 
 @pytest.mark.parametrize("link", ["recipe", "weights"])
@@ -48,7 +48,7 @@ def test_export_is_refused_by_file_when_its_link_is_changed(
     refusal = refusal_of_export(hand_made.directory)
     assert refusal.subject == str(path)
     assert "export.json speaks of" in refusal.problem
-    assert trained_network(hand_made.directory).recipe == RECIPE
+    assert trained_network(hand_made.directory).dataset == RECIPE.dataset
 
 
 @pytest.mark.parametrize("name", ["recipe.json", "weights.safetensors"])
@@ -103,7 +103,7 @@ def test_old_export_is_refused_when_the_network_was_trained_again(hand_made: Han
     assert "other weights than weights.safetensors now holds" in refusal.problem
     assert str(refusal.hint).endswith(f"--run {hand_made.directory.root}")
     hand_made.export()
-    assert exported_network(hand_made.directory, "float32").trained.recipe == RECIPE
+    assert exported_network(hand_made.directory, "float32").trained.model == RECIPE.model
 
 
 def test_reference_is_refused_when_it_is_of_other_weights(hand_made: HandMadeRun) -> None:

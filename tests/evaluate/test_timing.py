@@ -25,7 +25,7 @@ QUICK = LatencyOptions(batch_sizes=(1, 3), min_samples=2, min_seconds=0.0)
 @pytest.fixture(scope="module")
 def opened(finished_run: Path) -> Opened:
     exported = exported_network(RunDirectory(finished_run), "float32")
-    dataset = dataset_of_run(exported.trained.recipe.dataset, None, None)
+    dataset = dataset_of_run(exported.trained.dataset, None, None)
     session = SessionOptions(threads=1)
     subject = subject_of_run(exported, dataset, "recorded", session)
     return opened_subject(subject, dataset, session)

@@ -27,7 +27,7 @@ def contents(run: RunDirectory) -> dict[str, bytes]:
 
 def logits_by_hand(run: RunDirectory, images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """The MLP in numpy's float64, from the weights file alone."""
-    network = build(**trained_network(run).recipe.model.model_dump())
+    network = build(**trained_network(run).model.model_dump())
     load_weights(run.weights, network)
     state = {name: tensor.double().numpy() for name, tensor in network.state_dict().items()}
     values: NDArray[np.float64]

@@ -57,8 +57,8 @@ def test_metadata_names_classes_dataset_checkpoint_and_versions(finished_run: Pa
     entries = {p.key: p.value for p in onnx.load(finished_run / "model.onnx").metadata_props}
     assert entries["classes"] == '["0", "1", "2"]'
     assert entries["dataset"] == "tiny"
-    assert entries["dataset_sha256"] == trained.recipe.dataset.sha256
-    assert entries["checkpoint_sha256"] == trained.training.checkpoint_sha256
+    assert entries["dataset_sha256"] == trained.dataset.sha256
+    assert entries["checkpoint_sha256"] == trained.checkpoint_sha256
     assert entries["version.torch"] == torch.__version__.split("+")[0]
 
 
@@ -78,11 +78,9 @@ def test_network_that_cannot_be_exported_is_told_in_one_line(finished_run: Path)
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             return images.float().flatten(1) if images.sum() > 0 else images.float()
 
-    recipe = trained_network(RunDirectory(finished_run)).recipe
+    trained = trained_network(RunDirectory(finished_run))
     with pytest.raises(UnfinishedError, match=r"mlp: cannot be exported: \S") as caught:
-        graph_from_classifier(
-            Branching(), recipe, checkpoint_sha256="0", opset=20, probabilities=False
-        )
+        graph_from_classifier(Branching(), trained, opset=20, probabilities=False)
     assert "\n" not in str(caught.value)
 
 
@@ -90,9 +88,7 @@ def test_opset_that_cannot_be_made_is_refused(finished_run: Path) -> None:
     trained = trained_network(RunDirectory(finished_run))
     convolution = nn.Sequential(_Float(), nn.ZeroPad2d(1), nn.Conv2d(1, 3, 10), nn.Flatten())
     with pytest.raises(UsageError, match="--opset: 17 cannot be made"):
-        graph_from_classifier(
-            convolution, trained.recipe, checkpoint_sha256="0", opset=17, probabilities=False
-        )
+        graph_from_classifier(convolution, trained, opset=17, probabilities=False)
 
 
 class _Float(nn.Module):
@@ -101,5 +97,5 @@ class _Float(nn.Module):
 
 
 def test_exported_dataset_is_the_run_s_own(finished_run: Path) -> None:
-    spec = trained_network(RunDirectory(finished_run)).recipe.dataset
+    spec = trained_network(RunDirectory(finished_run)).dataset
     assert dataset_of_run(spec, None, None).sha256 == spec.sha256
