@@ -22,6 +22,7 @@ class TrainedNetwork:
     Attributes:
         run: where its files lie.
         model: how to build it.
+        classes: what its logits stand for.
         dataset: what it is proved on.
         checkpoint_sha256: of its weights.
         parameters: how many trainable numbers it has.
@@ -29,6 +30,7 @@ class TrainedNetwork:
 
     run: RunDirectory
     model: ModelSpec
+    classes: tuple[str, ...]
     dataset: DatasetSpec
     checkpoint_sha256: Sha256
     parameters: int
@@ -60,6 +62,7 @@ def trained_network(run: RunDirectory) -> TrainedNetwork:
     return TrainedNetwork(
         run=run,
         model=recipe.model,
+        classes=recipe.dataset.classes,
         dataset=recipe.dataset,
         checkpoint_sha256=training.checkpoint_sha256,
         parameters=training.parameters,

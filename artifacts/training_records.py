@@ -18,6 +18,8 @@ class ModelSpec(Record):
     num_classes: int = Field(ge=2)
     in_channels: int = Field(ge=1)
     image_size: tuple[int, int]  # height, width in pixels
+    file: str | None = None  # absolute path of the user's file, where it is defined in one
+    file_sha256: Sha256 | None = None
 
 
 class DatasetSpec(Record):
@@ -28,6 +30,7 @@ class DatasetSpec(Record):
     data_dir: str | None
     classes: tuple[str, ...]
     image_shape: tuple[int, int, int]  # channels, height, width
+    resized_to: tuple[int, int] | None = None  # height, width, where --image-size asked for it
     sha256: Sha256
     split_sha256: dict[str, Sha256]
 
@@ -64,6 +67,13 @@ class Hyperparameters(Record):
     precision: TrainingPrecision
 
 
+class InitialWeights(Record):
+    """What a training begins with, instead of random weights."""
+
+    file: str  # absolute path
+    sha256: Sha256
+
+
 class Recipe(Record):
     """recipe.json: everything that decided the training."""
 
@@ -75,9 +85,10 @@ class Recipe(Record):
     val_split: float = Field(gt=0, lt=1)
     subset: float = Field(gt=0, le=1)
     seed: int = Field(ge=0)
+    initial_weights: InitialWeights | None = None
     train_examples: int = Field(ge=1)
     val_examples: int = Field(ge=1)
-    mean: tuple[float, ...]  # of the training pixels, one a channel, in 0..255
+    mean: tuple[float, ...]  # that the network is normalized by, one a channel, in 0..255
     std: tuple[float, ...]
 
 

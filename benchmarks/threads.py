@@ -27,7 +27,8 @@ from torch import nn
 from artifacts.environment import usable_cpus
 from benchmarks.measuring import RESULTS, load_of_machine, measurement_head, write_measurement
 from models import build
-from trainers.execution import MULTIPLY_ADDS_PER_THREAD, multiply_adds, thread_count
+from models.cost import multiply_adds
+from trainers.execution import MULTIPLY_ADDS_PER_THREAD, thread_count
 
 # Network, side of its images in pixels, batch sizes.
 CASES = (

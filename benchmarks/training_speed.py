@@ -42,7 +42,8 @@ from benchmarks.measuring import (
 )
 from data import Dataset, load_dataset
 from models import build
-from trainers.execution import multiply_adds, set_determinism, thread_count
+from models.cost import multiply_adds
+from trainers.execution import set_determinism, thread_count
 from trainers.plan import planned_training
 from trainers.processes import processes_of
 from trainers.splits import TrainingIndices

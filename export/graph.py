@@ -102,7 +102,7 @@ def _metadata(trained: TrainedNetwork) -> dict[str, str]:
     versions = installed_versions(("torch", "onnx", "onnxscript"))
     return {
         "model": trained.model.name,
-        "classes": json.dumps(trained.dataset.classes, ensure_ascii=False),
+        "classes": json.dumps(trained.classes, ensure_ascii=False),
         "dataset": trained.dataset.name,
         "dataset_sha256": trained.dataset.sha256,
         "checkpoint_sha256": trained.checkpoint_sha256,

@@ -1,5 +1,6 @@
 """Network definitions, a table of their names, and `build`. Importing this loads no torch."""
 
-from models.registry import MODEL_NAMES, build
+from models.names import MODEL_NAMES, NetworkName, network_name
+from models.registry import build
 
-__all__ = ["MODEL_NAMES", "build"]
+__all__ = ["MODEL_NAMES", "NetworkName", "build", "network_name"]

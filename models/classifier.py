@@ -14,6 +14,9 @@ from torch import Tensor, nn
 class Classifier(nn.Module):
     """Normalizes uint8 pixels channel by channel and gives them to a network.
 
+    Where there are three means and images have one channel, the network is given three, alike but
+    for their normalization: grey images to a network for colours.
+
     Args:
         network: takes normalized images_NCHW and returns logits_NK.
         mean: of each channel's pixels, in 0..255.
@@ -41,8 +44,3 @@ class Classifier(nn.Module):
         # One new tensor, not three: for a chunk of training images the system's page faults, one
         # for each new page, would otherwise take a twentieth of an MLP's epoch.
         return (images - self.mean).div_(self.std)
-
-
-def parameter_count(module: nn.Module) -> int:
-    """Return how many trainable numbers the module has."""
-    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)

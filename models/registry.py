@@ -1,10 +1,12 @@
-"""The table of network names, and how a name becomes a network."""
+"""How a name becomes a network."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from errors import UsageError
+from models.names import FORMS, MODEL_NAMES, library_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,18 +15,6 @@ if TYPE_CHECKING:
 
     from models.classifier import Classifier
 
-# A name and what builds its network; the modules load torch, so they are imported when called.
-SUMMARIES = {
-    "logistic": "softmax regression: one linear layer",
-    "mlp": "multilayer perceptron, hidden layers of 128 and 64 with ReLU",
-    "lenet5": "LeNet-5 with ReLU and max pooling",
-    "resnet18": "ResNet-18, 3x3 stem for small images",
-    "resnet34": "ResNet-34, 3x3 stem for small images",
-    "resnet50": "ResNet-50, 3x3 stem for small images",
-    "resnet101": "ResNet-101, 3x3 stem for small images",
-}
-MODEL_NAMES = tuple(SUMMARIES)
-
 
 def build(
     name: str,
@@ -32,30 +22,68 @@ def build(
     num_classes: int,
     in_channels: int,
     image_size: tuple[int, int],
+    file: str | None = None,
+    file_sha256: str | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
 ) -> Classifier:
     """Return a freshly initialized classifier: uint8 images_NCHW in, float32 logits_NK out.
 
     Args:
-        name: one of MODEL_NAMES.
+        name: one of MODEL_NAMES, torchvision:NAME, timm:NAME, or FILE.py:FUNCTION.
         num_classes: K, the number of logits.
-        in_channels: C of the images.
+        in_channels: C of the images; of 1, a library's network is given three alike.
         image_size: (H, W) of the images in pixels.
+        file: path of the user's file, where the network is defined in one.
+        file_sha256: that it must have.
         mean: what to subtract from each channel's pixels, in 0..255; 0 when not given.
         std: what to divide each channel by then; 255 when not given.
 
     Raises:
-        UsageError: no network has that name.
+        UsageError: there is no such network, or it cannot be made for such images.
+        UnusableError: the library that has it is not installed.
+        ArtifactError: the user's file is missing, or is not the one that it was.
     """
     from models.classifier import Classifier
 
-    network = _network(name, num_classes, in_channels, image_size)
+    channels = _network_channels(name, in_channels)
+    if file is not None and file_sha256 is not None:
+        from models.user_file import network_from_file
+
+        network = network_from_file(
+            name,
+            Path(file),
+            file_sha256,
+            num_classes=num_classes,
+            in_channels=in_channels,
+            image_size=image_size,
+        )
+    else:
+        network = _network(name, num_classes, in_channels, image_size)
     return Classifier(
         network,
-        mean=mean if mean is not None else [0.0] * in_channels,
-        std=std if std is not None else [255.0] * in_channels,
+        mean=_a_channel(mean, channels, 0.0),
+        std=_a_channel(std, channels, 255.0),
     )
+
+
+def _network_channels(name: str, in_channels: int) -> int:
+    """Return how many channels the network itself takes."""
+    if library_of(name) is None:
+        return in_channels
+    from models.libraries import CHANNELS
+
+    if in_channels not in (1, CHANNELS):
+        raise UsageError(
+            "--model", f"{name} takes grey or RGB images, found {in_channels} channels"
+        )
+    return CHANNELS
+
+
+def _a_channel(values: Sequence[float] | None, channels: int, default: float) -> Sequence[float]:
+    if values is None:
+        return [default] * channels
+    return [*values] * channels if len(values) == 1 else values
 
 
 def _network(
@@ -77,4 +105,10 @@ def _network(
         from models.resnet import resnet
 
         return resnet(name, num_classes, in_channels, image_size)
-    raise UsageError(f"unknown network {name!r}", f"wanted one of {', '.join(MODEL_NAMES)}")
+    if library_of(name):
+        from models.libraries import library_network
+        from models.user_code import told_as
+
+        with told_as(name):
+            return library_network(name, num_classes, image_size)
+    raise UsageError(f"unknown network {name!r}", f"wanted {FORMS}")

@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor, nn
 
 from errors import UnusableError, UsageError
 
@@ -21,28 +20,6 @@ def thread_count(multiply_adds_of_step: int, cpus: int) -> int:
     order sums run, so two runs of one recipe must not come to different ones.
     """
     return max(1, min(cpus, multiply_adds_of_step // MULTIPLY_ADDS_PER_THREAD))
-
-
-@torch.no_grad()
-def multiply_adds(network: nn.Module, image_shape: tuple[int, int, int]) -> int:
-    """Return the multiply-adds of one image's way through linear layers and convolutions.
-
-    Counted by hooks: torch's FlopCounterMode sees every operation, but takes a second to load.
-    """
-    counts: list[int] = []
-
-    def count(layer: nn.Module, _inputs: object, output: Tensor) -> None:
-        assert isinstance(layer.weight, Tensor)
-        counts.append(output.numel() * layer.weight[0].numel())
-
-    layers = [layer for layer in network.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
-    hooks = [layer.register_forward_hook(count) for layer in layers]
-    training = network.training
-    network.eval()(torch.zeros((1, *image_shape), dtype=torch.uint8))
-    network.train(training)
-    for hook in hooks:
-        hook.remove()
-    return sum(counts)
 
 
 @contextlib.contextmanager

@@ -16,10 +16,11 @@ from artifacts.training_records import Epoch, Recipe, Training
 from data import Dataset
 from errors import UnfinishedError
 from models import build
+from models.cost import multiply_adds
 from trainers.batches import batches_in_chunk
 from trainers.checkpoints import load_resume_state, save_resume_state
 from trainers.examples import Examples, examples_from_split
-from trainers.execution import compiler_errors_told, multiply_adds, set_determinism, thread_count
+from trainers.execution import compiler_errors_told, set_determinism, thread_count
 from trainers.loop import train_epoch, validate
 from trainers.position import result_of_epoch
 from trainers.processes import Processes

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from models import build
-from models.classifier import Classifier, parameter_count
+from models.classifier import Classifier
+from models.cost import parameter_count
 
 MEAN, STD = (120.5, 110.25, 90.0), (60.0, 55.5, 70.0)
 

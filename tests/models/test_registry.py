@@ -9,7 +9,7 @@ from torch import nn
 
 from errors import UsageError
 from models import MODEL_NAMES, build
-from models.classifier import parameter_count
+from models.cost import parameter_count
 
 ROOT = Path(__file__).parents[2]
 RESNETS = tuple(name for name in MODEL_NAMES if name.startswith("resnet"))

@@ -1,0 +1,73 @@
+"""Random weights with which a comparison proves something.
+
+A network as its library makes it often does not: vision transformers of torchvision begin with a
+last layer of zeros, so that all logits are 0 whatever the image; ConvNeXt's blocks are multiplied
+by 1e-6; MobileNet's logits are of the size 1e-9 and Inception's 1e12. Compared with a tolerance for
+logits of trained networks, the small ones pass whatever happened to the graph.
+"""
+
+from collections.abc import Set
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from artifacts.logits import Images
+from models.classifier import Classifier
+
+SMALL = 0.1  # a factor below it mutes what it multiplies
+COARSE = 4  # sides of the images' coarse pattern
+
+
+@torch.inference_mode()
+def make_telling(classifier: Classifier, images: Images, head: Set[str]) -> None:
+    """Change a network's weights so that its logits vary by about 1 from image to image.
+
+    1. Factors that are all one number become random, and matrices that are all zero; 2. the last
+    layer is scaled.
+
+    Batch normalization keeps its means and variances of 0 and 1, up to such factors. With those of
+    the images in their place, random networks are chaotic: ResNet-152 then differed from itself by
+    2e-3 between PyTorch and ONNX Runtime, all of it rounding that its layers had magnified.
+
+    Args:
+        classifier: in evaluation mode afterwards.
+        images: uint8 images_NCHW, two or more.
+        head: names of the last layer's tensors, in the network within.
+    """
+    generator = torch.Generator().manual_seed(0)
+    network = classifier.eval().network
+    for name, tensor in network.state_dict().items():
+        if tensor.numel() > 1 and bool((tensor == tensor.flatten()[0]).all()):
+            tensor.copy_(_in_place_of(name, tensor, generator))
+    logits_NK = classifier(torch.from_numpy(images))
+    variation = float((logits_NK - logits_NK.mean(dim=0)).std())
+    if variation > 0:
+        for name in head:
+            network.state_dict()[name].div_(variation)
+
+
+def varied_images(count: int, side: int) -> Images:
+    """Return RGB images [N, 3, side, side] that differ in brightness, contrast, noise and pattern.
+
+    Plain noise would not do: after a mean over its places every image is the same.
+    """
+    random = np.random.default_rng(0)
+    brightness = random.uniform(0, 255, (count, 3, 1, 1))
+    noise = random.uniform(10, 120, (count, 1, 1, 1)) * random.standard_normal(
+        (count, 3, side, side)
+    )
+    cells = -(-side // COARSE)
+    pattern = random.uniform(-100, 100, (count, 3, COARSE, COARSE))
+    pattern = pattern.repeat(cells, axis=2).repeat(cells, axis=3)[:, :, :side, :side]
+    return np.clip(brightness + noise + pattern, 0, 255).astype(np.uint8)
+
+
+def _in_place_of(name: str, constant: Tensor, generator: torch.Generator) -> Tensor:
+    value = float(constant.flatten()[0])
+    if value == 0 and constant.dim() > 1:
+        return 0.02 * torch.randn(constant.shape, generator=generator)
+    if value == 0 and not name.endswith("weight"):
+        return constant  # biases and means: those of shrinking activations would drown them
+    factors = 0.5 + torch.rand(constant.shape, generator=generator)
+    return factors * (value if abs(value) >= SMALL else 1.0)

@@ -1,0 +1,212 @@
+"""Networks of torchvision and timm, with random weights or those that the library offers.
+
+They take three channels; grey images are repeated to three by the normalization that every network
+is wrapped in (`models.classifier`).
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from errors import ArtifactError, UnusableError, UsageError
+from models.names import library_of
+
+if TYPE_CHECKING:
+    from torch import nn
+
+CHANNELS = 3
+_PIXEL = 255.0
+# How the libraries' weights want their pixels unless they say otherwise: of ImageNet, from 0 to 1.
+_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# Ported from TensorFlow: given weights, torchvision turns ImageNet's normalization into pixels from
+# -1 to 1 within these networks (`transform_input`), which here the normalization itself says.
+_SCALED_TO_ONE = ("googlenet", "inception_v3")
+# Classifiers within the network that only training uses: left out, with their weights.
+AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pretrained:
+    """Weights that a library offers for a network, and how they want their pixels.
+
+    Attributes:
+        file: on this machine.
+        mean: of each channel, in 0..255.
+        std: the same.
+        classes: what the logits stand for, where the library says it.
+    """
+
+    file: Path
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    classes: tuple[str, ...] | None
+
+
+def library_network(name: str, num_classes: int, image_size: tuple[int, int]) -> nn.Module:
+    """Return the network with random weights.
+
+    Args:
+        name: torchvision:NAME or timm:NAME.
+        num_classes: K.
+        image_size: (H, W) in pixels, for networks that are made for one size.
+
+    Raises:
+        UsageError: the library has no such network, or cannot make it for such images.
+        UnusableError: the library is not installed.
+    """
+    library, _, own_name = name.partition(":")
+    make = _torchvision_network if library == "torchvision" else _timm_network
+    return make(own_name, num_classes, image_size)
+
+
+def library_names(library: str) -> tuple[str, ...]:
+    """Return the names of a library's networks for classification, sorted.
+
+    Raises:
+        UnusableError: it is not installed.
+    """
+    if library == "timm":
+        return tuple(sorted(_timm().list_models()))
+    from torchvision import models
+
+    return tuple(sorted(models.list_models(module=models)))
+
+
+def designed_size(name: str) -> int | None:
+    """Return the side in pixels of the images that a library's network was designed for."""
+    library, _, own_name = name.partition(":")
+    if library == "timm":
+        found = _timm().get_pretrained_cfg(own_name)
+        return int(found.input_size[1]) if found else None
+    from torchvision import models
+
+    # Of several sets of weights, the smallest: a set for larger images is a later fine-tuning.
+    return min(_crop_size(weights) for weights in models.get_model_weights(own_name))
+
+
+def pretrained(name: str) -> Pretrained:
+    """Return the library's default weights, downloaded unless they are here already.
+
+    Raises:
+        UsageError: the network is not a library's, or the library has no weights for it.
+        ArtifactError: they cannot be downloaded.
+    """
+    library = library_of(name)
+    if library is None:
+        raise UsageError("--pretrained", f"{name} is not a library's: give its --weights FILE")
+    own_name = name.partition(":")[2]
+    _require_known(library, own_name)
+    try:
+        return (_torchvision_weights if library == "torchvision" else _timm_weights)(own_name)
+    except (OSError, RuntimeError, ValueError) as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise ArtifactError(
+            name,
+            f"its weights cannot be downloaded: {lines[0]}",
+            hint="download them elsewhere and name the file with --weights",
+        ) from error
+
+
+def _torchvision_network(name: str, num_classes: int, image_size: tuple[int, int]) -> nn.Module:
+    from torchvision import models
+
+    _require_known("torchvision", name)
+    builder = models.get_model_builder(name)
+    options: dict[str, Any] = {}
+    if name in _SCALED_TO_ONE:
+        options = {"aux_logits": False, "init_weights": True}  # no second output while training
+    if name.startswith("vit_"):
+        options["image_size"] = _one_side(name, image_size)
+    if name.startswith("maxvit"):
+        options["input_size"] = image_size
+    network: nn.Module = builder(weights=None, num_classes=num_classes, **options)
+    return network
+
+
+def _torchvision_weights(name: str) -> Pretrained:
+    import torch
+    from torchvision import models
+
+    weights = models.get_model_weights(name).DEFAULT
+    weights.get_state_dict(progress=False, check_hash=True)
+    preset = weights.transforms()
+    half = [0.5] * CHANNELS
+    mean, std = (half, half) if name in _SCALED_TO_ONE else (preset.mean, preset.std)
+    return Pretrained(
+        file=Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name,
+        mean=tuple(_PIXEL * value for value in mean),
+        std=tuple(_PIXEL * value for value in std),
+        classes=_distinct(weights.meta["categories"]),
+    )
+
+
+def _crop_size(weights: Any) -> int:
+    return int(weights.transforms.keywords["crop_size"])
+
+
+def _timm_network(name: str, num_classes: int, image_size: tuple[int, int]) -> nn.Module:
+    timm = _timm()
+    _require_known("timm", name)
+    options: dict[str, Any] = {}
+    designed = timm.get_pretrained_cfg(name)
+    if designed and designed.fixed_input_size and image_size != tuple(designed.input_size[1:]):
+        options["img_size"] = image_size
+    network: nn.Module = timm.create_model(name, num_classes=num_classes, **options)
+    return network
+
+
+def _timm_weights(name: str) -> Pretrained:
+    config = _timm().get_pretrained_cfg(name)
+    if not config or not config.hf_hub_id:
+        raise UsageError("--pretrained", f"timm has no weights for {name}")
+    from huggingface_hub import hf_hub_download
+
+    return Pretrained(
+        file=Path(hf_hub_download(config.hf_hub_id, "model.safetensors")),
+        mean=tuple(_PIXEL * value for value in config.mean or _IMAGENET_MEAN),
+        std=tuple(_PIXEL * value for value in config.std or _IMAGENET_STD),
+        classes=None,
+    )
+
+
+def _timm() -> Any:
+    try:
+        import timm
+    except ImportError as error:
+        raise UnusableError(
+            "--model timm:NAME", "timm is not installed", hint="python -m pip install '.[timm]'"
+        ) from error
+    return timm
+
+
+def _require_known(library: str, name: str) -> None:
+    names = library_names(library)
+    known = name in names or (library == "timm" and name.partition(".")[0] in names)
+    if known:
+        return
+    close = difflib.get_close_matches(name, names, n=3)
+    raise UsageError(
+        "--model",
+        f"{library} has no classification network {name!r}",
+        hint=f"did you mean {' or '.join(close)}?"
+        if close
+        else f"python cli.py models --library {library} lists them",
+    )
+
+
+def _one_side(name: str, image_size: tuple[int, int]) -> int:
+    height, width = image_size
+    if height != width:
+        raise UsageError("--model", f"{name} takes square images, found {height}x{width}")
+    return height
+
+
+def _distinct(names: list[str]) -> tuple[str, ...]:
+    """Return the names, those that occur twice (ImageNet's "crane" and "maillot") told apart."""
+    return tuple(
+        name if names.count(name) == 1 else f"{name} ({number})"
+        for number, name in enumerate(names)
+    )

@@ -1,0 +1,93 @@
+"""A network from the user's own file, which is run as the user's own code."""
+
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+from torch import nn
+
+from errors import ArtifactError, UsageError
+from models.names import sha256_of_source
+from models.user_code import told_as
+
+
+def network_from_file(
+    name: str,
+    file: Path,
+    file_sha256: str,
+    *,
+    num_classes: int,
+    in_channels: int,
+    image_size: tuple[int, int],
+) -> nn.Module:
+    """Return what the file's function makes of `num_classes` and `in_channels`.
+
+    Where the function has a parameter `image_size`, it is given (H, W) too. Modules beside the file
+    can be imported by it.
+
+    Args:
+        name: FILE.py:FUNCTION.
+        file: its path.
+        file_sha256: that it must have.
+        num_classes: K.
+        in_channels: C.
+        image_size: (H, W) in pixels.
+
+    Raises:
+        ArtifactError: the file is missing, or not the one that it was.
+        UsageError: it has no such function, or the function does not make a module, or raises.
+    """
+    found = sha256_of_source(file)
+    if found != file_sha256:
+        raise ArtifactError(
+            str(file),
+            "is not the file that the network was made from"
+            f" (sha256 {file_sha256[:12]} wanted, {found[:12]} found)",
+            hint="restore the file, or train again",
+        )
+    factory = _function(file, name.rpartition(":")[2])
+    arguments: dict[str, object] = {"num_classes": num_classes, "in_channels": in_channels}
+    if "image_size" in inspect.signature(factory).parameters:
+        arguments["image_size"] = image_size
+    with told_as(name):
+        network = factory(**arguments)
+    if not isinstance(network, nn.Module):
+        raise UsageError(
+            name, f"wanted a torch.nn.Module from the function, found {type(network).__name__}"
+        )
+    return network
+
+
+def _function(file: Path, function: str) -> Callable[..., object]:
+    module = _loaded(file)
+    factory = getattr(module, function, None)
+    if callable(factory):
+        return factory  # type: ignore[no-any-return]
+    here = sorted(
+        name
+        for name, value in vars(module).items()
+        if callable(value) and getattr(value, "__module__", None) == module.__name__
+    )
+    raise UsageError(
+        "--model",
+        f"{file.name} has no function {function!r}: it defines {', '.join(here) or 'none'}",
+    )
+
+
+def _loaded(file: Path) -> ModuleType:
+    """Run the file as a module, its folder on the path as `python FILE` would have it."""
+    # Not the plain stem: the user's `data.py` must not take the place of our `data`.
+    name = f"onnxproof_user_{file.stem}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickle look modules up by name
+    if str(file.parent) not in sys.path:
+        sys.path.append(str(file.parent))  # at the end, for the same reason
+    with told_as(file.name):
+        spec.loader.exec_module(module)
+    return module
