@@ -4,8 +4,8 @@ Importing this loads neither torch, torchvision, scipy, scikit-learn nor Pillow,
 a dataset that is in the cache.
 """
 
-from data.dataset import Dataset, Split
+from data.dataset import UNLABELLED, Dataset, Split
 from data.load import load_dataset
 from data.sources import DATASET_NAMES
 
-__all__ = ["DATASET_NAMES", "Dataset", "Split", "load_dataset"]
+__all__ = ["DATASET_NAMES", "UNLABELLED", "Dataset", "Split", "load_dataset"]

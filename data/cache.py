@@ -4,6 +4,8 @@
         train_images.npy  train_labels.npy  test_images.npy  test_labels.npy
         dataset.json      format, name, classes, sha256, and of each split shapes and sha256
 
+Images without labels have no `train_*` files.
+
 It is only a cache: an entry that is not what `dataset.json` says is dropped and made anew. An entry
 is written beside its place and renamed, so a directory with its final name is whole.
 """
@@ -72,13 +74,15 @@ def read_entry(key: str) -> Entry | None:
         raise DamagedEntryError(f"dataset.json: {error}") from error
     try:
         channels, height, width = (int(length) for length in record["image_shape"])
+        hashes = record["split_sha256"]
+        splits = [split for split in SPLIT_NAMES if split == "test" or split in hashes]
         entry = Entry(
             directory=directory,
             name=str(record["name"]),
             classes=tuple(str(name) for name in record["classes"]),
             image_shape=(channels, height, width),
-            examples={split: int(record["examples"][split]) for split in SPLIT_NAMES},
-            split_sha256={split: str(record["split_sha256"][split]) for split in SPLIT_NAMES},
+            examples={split: int(record["examples"][split]) for split in splits},
+            split_sha256={split: str(hashes[split]) for split in splits},
             sha256=str(record["sha256"]),
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -140,7 +144,7 @@ def _array_paths(directory: Path, split: SplitName) -> tuple[Path, Path]:
 
 
 def _write(directory: Path, dataset: Dataset) -> None:
-    splits: dict[SplitName, Split] = {"train": dataset.train, "test": dataset.test}
+    splits = {name: dataset.split(name) for name in dataset.split_names}
     for name, split in splits.items():
         images_path, labels_path = _array_paths(directory, name)
         np.save(images_path, split.images)

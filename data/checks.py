@@ -3,29 +3,49 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from data.dataset import SPLIT_NAMES, RawDataset, Split, SplitName, split_sha256
+from data.dataset import (
+    SPLIT_NAMES,
+    UNLABELLED,
+    RawDataset,
+    RawImages,
+    Split,
+    SplitName,
+    split_sha256,
+)
+from data.resizing import Size, resized_images
 from errors import DatasetError
 
 MAX_CHANNELS = 4  # grey, grey with alpha, RGB, RGBA; more means that the axes are in another order
 
 
-def checked_splits(raw: RawDataset, subject: str) -> tuple[tuple[str, ...], dict[SplitName, Split]]:
-    """Return the names of the classes and both splits of a dataset that keeps every rule.
+def checked_splits(
+    raw: RawDataset | RawImages, subject: str, image_size: Size | None = None
+) -> tuple[tuple[str, ...], dict[SplitName, Split]]:
+    """Return the names of the classes and the splits of a dataset that keeps every rule.
 
     The rules: images are uint8 `[N, C, H, W]` with 1 to 4 channels, at least one in each split, of
     one shape in both; labels are whole numbers `[N]` within 0..K-1. K is the number of classes
     where the source names them, else the largest training label + 1; then at least half of these
-    classes must have a training image, which a stray label of 200 or 255 makes impossible.
+    classes must have a training image, which a stray label of 200 or 255 makes impossible. Images
+    without labels have no classes and are one split, `test`.
 
     Args:
         raw: the arrays as the reader found them.
         subject: path or name of the dataset, for the error.
+        image_size: what every image is resized to; None leaves them.
 
     Raises:
         DatasetError: a rule is broken; it names the split, the first example, and what was wanted.
     """
+    if isinstance(raw, RawImages):
+        images_NCHW = _checked_images(raw.images, "test", subject, image_size)
+        labels_N = np.full(len(images_NCHW), UNLABELLED, dtype=np.int64)
+        return (), {"test": _read_only(images_NCHW, labels_N)}
     # In this order: each check may rely on the ones before it.
-    images = {split: _checked_images(raw, split, subject) for split in SPLIT_NAMES}
+    images = {
+        split: _checked_images(raw.arrays(split)[0], split, subject, image_size)
+        for split in SPLIT_NAMES
+    }
     if images["train"].shape[1:] != images["test"].shape[1:]:
         shapes = [list(images[split].shape[1:]) for split in SPLIT_NAMES]
         raise DatasetError(
@@ -48,8 +68,9 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _checked_images(raw: RawDataset, split: SplitName, subject: str) -> NDArray[np.uint8]:
-    images = raw.arrays(split)[0]
+def _checked_images(
+    images: NDArray[np.generic], split: SplitName, subject: str, image_size: Size | None
+) -> NDArray[np.uint8]:
     if images.dtype != np.uint8:
         raise DatasetError(
             subject,
@@ -72,7 +93,8 @@ def _checked_images(raw: RawDataset, split: SplitName, subject: str) -> NDArray[
         )
     if height == 0 or width == 0:
         raise DatasetError(subject, f"{split}: images of {height}x{width} pixels")
-    return images.astype(np.uint8, copy=False)
+    pixels = images.astype(np.uint8, copy=False)
+    return pixels if image_size is None else resized_images(pixels, image_size)
 
 
 def _checked_labels(raw: RawDataset, split: SplitName, subject: str) -> NDArray[np.int64]:

@@ -1,5 +1,8 @@
 """What a dataset is once it is prepared: two splits of uint8 images with labels, and their sha256.
 
+A folder of images without labels is a dataset too: it has no classes and only the test split, whose
+labels are all `UNLABELLED`.
+
 Suffixes of arrays: N examples, C channels, H height, W width.
 
 Two sha256 are defined here; records in other rooms rely on them, so they never change:
@@ -8,7 +11,8 @@ Two sha256 are defined here; records in other rooms rely on them, so they never 
                            "labels":{"dtype":"int64","shape":[N]}}      as canonical JSON,
              then the bytes of the images in C order,
              then the labels as little-endian int64.
-    dataset  sha256 over  {"classes":[...],"test":"<hex>","train":"<hex>"}  as canonical JSON.
+    dataset  sha256 over  {"classes":[...],"test":"<hex>","train":"<hex>"}  as canonical JSON;
+             without "train" where there is no such split.
 
 Canonical JSON has sorted keys, no spaces, and is UTF-8. The name of a dataset is not part of its
 sha256: the same images under two names are the same data.
@@ -25,9 +29,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.pages import RELEASED_BYTES, ReadPages
+from errors import DatasetError
 
 SplitName = Literal["train", "test"]
 SPLIT_NAMES: tuple[SplitName, ...] = ("train", "test")
+UNLABELLED = -1  # the label of an image that has none
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,13 +57,20 @@ class RawDataset:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class RawImages:
+    """What a reader found where there are no labels, unchecked."""
+
+    images: NDArray[np.generic]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Split:
     """Images with their labels, in a fixed order.
 
     Attributes:
         images: uint8 `[N, C, H, W]`, C-contiguous and read-only; a memory map if it comes from the
             cache, so that only what is used is read.
-        labels: int64 `[N]`, 0 to K-1; read-only.
+        labels: int64 `[N]`, 0 to K-1, or all `UNLABELLED`; read-only.
         sha256: of header, images and labels, as this module's docstring defines it.
     """
 
@@ -77,9 +90,9 @@ class Dataset:
 
     Args:
         name: lower case, fit for a file name: `digits`, `svhn-gray`.
-        classes: K names; a label is an index into them.
+        classes: K names; a label is an index into them. None at all where nothing has a label.
         image_shape: C, H, W.
-        split_sha256: sha256 of each split.
+        split_sha256: sha256 of each split that there is.
         open_split: called at most once a split.
     """
 
@@ -99,9 +112,37 @@ class Dataset:
         self.sha256 = dataset_sha256(classes, self.split_sha256)
         self._open_split = open_split
 
+    @property
+    def labelled(self) -> bool:
+        """Whether its images have labels; if not, only the test split is there."""
+        return bool(self.classes)
+
+    @property
+    def split_names(self) -> tuple[SplitName, ...]:
+        """The splits that there are."""
+        return tuple(name for name in SPLIT_NAMES if name in self.split_sha256)
+
+    def split(self, name: SplitName) -> Split:
+        """Return the split of this name.
+
+        Raises:
+            DatasetError: it is `train`, and nothing has a label.
+        """
+        return self.train if name == "train" else self.test
+
     @cached_property
     def train(self) -> Split:
-        """The training split."""
+        """The training split.
+
+        Raises:
+            DatasetError: nothing has a label.
+        """
+        if "train" not in self.split_sha256:
+            raise DatasetError(
+                self.name,
+                "has no training images: its images have no labels, wanted train/<class>/*.png and"
+                " test/<class>/*.png",
+            )
         return self._open_split("train")
 
     @cached_property
@@ -117,12 +158,12 @@ def dataset_from_splits(
     name: str, classes: tuple[str, ...], splits: Mapping[SplitName, Split]
 ) -> Dataset:
     """Return a dataset whose splits are already open."""
-    channels, height, width = splits["train"].images.shape[1:]
+    channels, height, width = splits["test"].images.shape[1:]
     return Dataset(
         name=name,
         classes=classes,
         image_shape=(channels, height, width),
-        split_sha256={split: splits[split].sha256 for split in SPLIT_NAMES},
+        split_sha256={name: split.sha256 for name, split in splits.items()},
         open_split=splits.__getitem__,
     )
 
@@ -145,8 +186,8 @@ def split_sha256(images_NCHW: NDArray[np.uint8], labels_N: NDArray[np.int64]) ->
 
 
 def dataset_sha256(classes: tuple[str, ...], splits: Mapping[str, str]) -> str:
-    """Return the hex sha256 of a dataset from its classes and the sha256 of its two splits."""
-    record = {"classes": list(classes), "test": splits["test"], "train": splits["train"]}
+    """Return the hex sha256 of a dataset from its classes and the sha256 of each of its splits."""
+    record = {"classes": list(classes), **splits}
     return hashlib.sha256(canonical_json(record)).hexdigest()
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.dataset import RawDataset
+from data.resizing import resized_images
 
 DIGIT_CLASSES = tuple("0123456789")
 SIDE = 28  # as in MNIST, so that the networks written for it fit
@@ -46,13 +47,5 @@ def every_nth_of_each_class(labels_N: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def _enlarged(images_NHW: NDArray[np.float64]) -> NDArray[np.uint8]:
-    from PIL import Image
-
-    # Bilinear: it never leaves 0..255, so nothing is clipped. Pillow computes it in whole numbers,
-    # hence alike everywhere.
     pixels_NHW = np.rint(images_NHW * (255 / 16)).astype(np.uint8)
-    resized = [
-        np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
-        for image in pixels_NHW
-    ]
-    return np.stack(resized)[:, np.newaxis]
+    return resized_images(pixels_NHW[:, np.newaxis], (SIDE, SIDE))

@@ -1,27 +1,19 @@
-"""Image folders: `train/<class>/*.png` and `test/<class>/*.png`; a class is a folder's name."""
+"""Image folders: `train/<class>/*.png` and `test/<class>/*.png`; a class is a folder's name.
+
+And folders with nothing but images in them, which have no labels.
+"""
 
 import logging
-import struct
-import warnings
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.checks import one_line
-from data.dataset import SPLIT_NAMES, RawDataset
+from data.dataset import SPLIT_NAMES, RawDataset, RawImages
+from data.images import SUFFIXES, exact_image, planes
+from data.resizing import Size
 from errors import DatasetError
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".pgm", ".ppm")
-# A file of kilobytes can unpack to gigabytes; its header says so before anything is decoded.
-MAX_PIXELS = 1 << 24
-GREY_MODES = ("1", "L", "LA")
-# Everything else has more than 8 bits a value, which converting would clip or cut.
-COLOUR_MODES = ("P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB")
-# What Pillow's plugins let through for files that are damaged or no images.
-DAMAGE = (OSError, ValueError, SyntaxError, EOFError, IndexError, struct.error, zlib.error)
 
 logger = logging.getLogger("onnxproof")
 
@@ -53,39 +45,49 @@ def find_images(folder: Path) -> tuple[Path, ...]:
                 )
             images += in_class
     _check_test_classes(folder)
-    if passed_over:
-        logger.warning(
-            "%s: %d files passed over that are no images in a class folder, first %s",
-            folder,
-            len(passed_over),
-            passed_over[0],
-        )
+    _tell_passed_over(folder, passed_over, "no images in a class folder")
     return tuple(images)
 
 
-def read_image_folder(folder: Path, files: Sequence[Path]) -> RawDataset:
+def has_images(folder: Path) -> bool:
+    """Return whether image files lie in the folder itself."""
+    return any(_is_image(path) for path in _visible(folder))
+
+
+def find_unlabelled_images(folder: Path) -> tuple[Path, ...]:
+    """Return the image files that lie in the folder itself, in the order of their names.
+
+    Hidden files are passed over; files of other kinds and folders too, with a warning.
+
+    Raises:
+        DatasetError: there are none.
+    """
+    entries = _visible(folder)
+    images = tuple(path for path in entries if _is_image(path))
+    if not images:
+        raise DatasetError(str(folder), f"has no images: wanted files in {', '.join(SUFFIXES)}")
+    passed_over = [path for path in entries if not _is_image(path)]
+    _tell_passed_over(folder, passed_over, "no images")
+    return images
+
+
+def read_image_folder(
+    folder: Path, files: Sequence[Path], image_size: Size | None = None
+) -> RawDataset:
     """Return the images that `find_images` found, upright as their EXIF orientation says.
 
     They have one channel if all are grey, else three; classes are the training folders, sorted.
+
+    Args:
+        folder: with `train` and `test`.
+        files: in it.
+        image_size: to resize to; None wants them to have one size.
 
     Raises:
         DatasetError: a file cannot be decoded, is too large, has transparent parts or more than
             8 bits a value, or is of another size than the first.
     """
-    pixels = [_pixels(path) for path in files]
-    for path, image in zip(files, pixels, strict=True):
-        if image.shape[:2] != pixels[0].shape[:2]:
-            raise DatasetError(
-                str(path),
-                f"is {_size(image)} pixels, but {files[0]} is {_size(pixels[0])}: "
-                "wanted images of one size",
-            )
-    if any(image.ndim == 3 for image in pixels):
-        pixels = [np.dstack([image] * 3) if image.ndim == 2 else image for image in pixels]
-        images_NCHW = np.stack(pixels).transpose(0, 3, 1, 2)
-    else:
-        images_NCHW = np.stack(pixels)[:, np.newaxis]
-
+    images_NCHW = _images(files, image_size)
     classes = _class_names(folder, "train")
     labels_N = np.array([classes.index(path.parent.name) for path in files])
     train_examples = sum(path.parent.parent.name == "train" for path in files)
@@ -98,8 +100,62 @@ def read_image_folder(folder: Path, files: Sequence[Path]) -> RawDataset:
     )
 
 
+def read_unlabelled_images(files: Sequence[Path], image_size: Size | None = None) -> RawImages:
+    """Return the images that `find_unlabelled_images` found, read as those of an image folder.
+
+    Raises:
+        DatasetError: as `read_image_folder` does.
+    """
+    return RawImages(images=_images(files, image_size))
+
+
+def _images(files: Sequence[Path], image_size: Size | None) -> NDArray[np.uint8]:
+    """Return uint8 `[N, C, H, W]`, filled image by image: there is never a second copy of all."""
+    height, width = image_size or (0, 0)
+    images_NCHW = np.empty((0, 1, height, width), dtype=np.uint8)
+    for index, path in enumerate(files):
+        image = exact_image(path)
+        if index == 0:
+            height, width = image_size or (image.height, image.width)
+            images_NCHW = np.empty((len(files), 1, height, width), dtype=np.uint8)
+        if image_size is None and (image.height, image.width) != (height, width):
+            raise DatasetError(
+                str(path),
+                f"is {image.width}x{image.height} pixels, but {files[0]} is {width}x{height}: "
+                "wanted images of one size",
+                hint="have them resized as they are read, to 224x224 say: --image-size 224",
+            )
+        if image.mode == "RGB" and images_NCHW.shape[1] == 1:
+            images_NCHW = _in_three_channels(images_NCHW, index)
+        images_NCHW[index] = planes(image, images_NCHW.shape[1], image_size)
+    return images_NCHW
+
+
+def _in_three_channels(images_NCHW: NDArray[np.uint8], filled: int) -> NDArray[np.uint8]:
+    """Return room for as many colour images, with the first `filled` ones in it."""
+    examples, _, height, width = images_NCHW.shape
+    coloured_NCHW = np.empty((examples, 3, height, width), dtype=np.uint8)
+    coloured_NCHW[:filled] = images_NCHW[:filled]
+    return coloured_NCHW
+
+
 def _visible(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.is_dir()
+
+
+def _tell_passed_over(folder: Path, passed_over: Sequence[Path], why: str) -> None:
+    if passed_over:
+        logger.warning(
+            "%s: %d files passed over that are %s, first %s",
+            folder,
+            len(passed_over),
+            why,
+            passed_over[0],
+        )
 
 
 def _class_names(folder: Path, split: str) -> tuple[str, ...]:
@@ -114,47 +170,3 @@ def _check_test_classes(folder: Path) -> None:
             str(folder / "test" / unknown[0]),
             f"is no class of train/: wanted one of {', '.join(known) or '(none there)'}",
         )
-
-
-def _pixels(path: Path) -> NDArray[np.uint8]:
-    """Return uint8 `[H, W]` for a grey image, else `[H, W, 3]`."""
-    from PIL import Image, ImageOps
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise Image.DecompressionBombError(f"{image.width}x{image.height} pixels")
-                _check_mode(path, image.mode)
-                upright = ImageOps.exif_transpose(image)
-                if upright.has_transparency_data:
-                    _check_opaque(path, np.asarray(upright.convert("RGBA"))[..., 3])
-                grey = image.mode in GREY_MODES
-                return np.asarray(upright.convert("L" if grey else "RGB"))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise DatasetError(
-            str(path), f"is too large, wanted at most {MAX_PIXELS} pixels: {one_line(error)}"
-        ) from error
-    except DAMAGE as error:
-        raise DatasetError(str(path), f"not a readable image: {one_line(error)}") from error
-
-
-def _check_mode(path: Path, mode: str) -> None:
-    if mode not in GREY_MODES + COLOUR_MODES:
-        raise DatasetError(
-            str(path), f"has pixels of Pillow's mode {mode}, wanted 8 bits a channel"
-        )
-
-
-def _check_opaque(path: Path, alpha_HW: NDArray[np.uint8]) -> None:
-    if alpha_HW.min() < 255:
-        raise DatasetError(
-            str(path),
-            "has transparent pixels, whose colour is not defined",
-            hint="flatten the images onto a background",
-        )
-
-
-def _size(image: NDArray[np.uint8]) -> str:
-    return f"{image.shape[1]}x{image.shape[0]}"

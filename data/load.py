@@ -8,19 +8,25 @@ from pathlib import Path
 from data import cache
 from data.checks import checked_splits, one_line
 from data.dataset import Dataset, Split, SplitName, dataset_from_splits
+from data.resizing import Size
 from data.sources import Source, source_from_spec
 from errors import DatasetError, UnfinishedError
 
 
-def load_dataset(spec: str, *, data_dir: Path | None = None) -> Dataset:
+def load_dataset(
+    spec: str, *, data_dir: Path | None = None, image_size: Size | None = None
+) -> Dataset:
     """Return the dataset that `spec` names, checked; from the cache if it was prepared before.
 
     Args:
         spec: one of `DATASET_NAMES`, or a path: an `.npz` with `train_images`, `train_labels`,
             `test_images`, `test_labels`; a folder of IDX files; a pair of SVHN `.mat` files, or
-            their folder; an image folder `train/<class>/*.png`, `test/<class>/*.png`.
+            their folder; an image folder `train/<class>/*.png`, `test/<class>/*.png`; a folder
+            of images without labels (`Dataset.labelled`).
         data_dir: where downloadable datasets lie, in torchvision's layout, and are downloaded to;
             by default $ONNXPROOF_DATA, else the user's cache directory.
+        image_size: height and width that every image is resized to, as `data.images` tells; None
+            leaves them. A dataset that has this size already is the same one.
 
     Raises:
         UsageError: `spec` is neither a known name nor a path.
@@ -28,7 +34,7 @@ def load_dataset(spec: str, *, data_dir: Path | None = None) -> Dataset:
         UnfinishedError: the disk is full with what was downloaded or unpacked.
     """
     with _told_as_dataset_errors(spec):
-        source = source_from_spec(spec, data_dir)
+        source = source_from_spec(spec, data_dir, image_size)
         key = source.key()
     try:
         entry = cache.read_entry(key)
@@ -41,7 +47,7 @@ def load_dataset(spec: str, *, data_dir: Path | None = None) -> Dataset:
 def _prepared(source: Source, key: str) -> Dataset:
     with _told_as_dataset_errors(source.subject):
         raw = source.read()
-    classes, splits = checked_splits(raw, source.subject)
+    classes, splits = checked_splits(raw, source.subject, source.image_size)
     dataset = dataset_from_splits(source.name, classes, splits)
     cache.store(key, dataset)
     return dataset
@@ -56,7 +62,7 @@ def _cached(source: Source, key: str, entry: cache.Entry) -> Dataset:
         rebuilt = _prepared(source, key)
         if rebuilt.sha256 != entry.sha256:
             raise DatasetError(source.subject, "changed while it was in use")
-        return rebuilt.train if split == "train" else rebuilt.test
+        return rebuilt.split(split)
 
     return Dataset(
         name=entry.name,

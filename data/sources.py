@@ -13,13 +13,16 @@ from pathlib import Path
 import platformdirs
 
 from data import cache, idx, image_folder, mat, torchvision_datasets
-from data.dataset import RawDataset, canonical_json
+from data.dataset import RawDataset, RawImages, canonical_json
 from data.digits import read_digits
 from data.npz import read_npz
+from data.resizing import Size
 from errors import DatasetError, UsageError
 
 DATASET_NAMES: tuple[str, ...] = ("digits", "mnist", "fashion-mnist", "svhn", "cifar10")
-FORMS = "an .npz, a folder of IDX files, SVHN .mat files, or an image folder"
+FORMS = "an .npz, a folder of IDX files, SVHN .mat files, an image folder, or a folder of images"
+
+Read = Callable[[], RawDataset | RawImages]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,13 +35,15 @@ class Source:
         reader: which reader it is for; part of the key.
         files: all that is read; none for the embedded digits.
         read: returns the raw arrays.
+        image_size: height and width that they are resized to.
     """
 
     name: str
     subject: str
     reader: str
     files: tuple[Path, ...]
-    read: Callable[[], RawDataset]
+    read: Read
+    image_size: Size | None = None
 
     def key(self) -> str:
         """Return the hex key of the prepared form; another one as soon as a file changes."""
@@ -49,6 +54,8 @@ class Source:
             times = [status.st_mtime_ns, status.st_ctime_ns]
             files.append([str(path.resolve()), status.st_size, *times])
         identity = [cache.FORMAT, self.reader, self.name, files]
+        if self.image_size is not None:
+            identity.append(list(self.image_size))
         return hashlib.sha256(canonical_json(identity)).hexdigest()
 
 
@@ -62,20 +69,37 @@ def data_directory(data_dir: Path | None) -> Path:
     return platformdirs.user_cache_path("onnxproof") / "data"
 
 
-def source_from_spec(spec: str, data_dir: Path | None) -> Source:
+def source_from_spec(spec: str, data_dir: Path | None, image_size: Size | None = None) -> Source:
     """Return the source that a user named; a name goes before a file of that name.
 
     Raises:
         UsageError: neither a known name nor a path.
         DatasetError: the path is missing or none of the known forms, or a download failed.
     """
-    if spec == "digits":
-        return Source(name=spec, subject=spec, reader="digits", files=(), read=read_digits)
-    if spec in DATASET_NAMES:
-        files = torchvision_datasets.find_or_download(spec, data_directory(data_dir))
-        read = partial(torchvision_datasets.read, spec, files)
-        return Source(name=spec, subject=spec, reader=f"torchvision-{spec}", files=files, read=read)
-    return _source_from_path(_path_from_spec(spec))
+    if spec not in DATASET_NAMES:
+        return _source_from_path(_path_from_spec(spec), image_size)
+    source = source_from_name(spec, data_dir, image_size)
+    if source is None:
+        torchvision_datasets.fetch(spec, data_directory(data_dir))
+        source = source_from_name(spec, data_dir, image_size)
+    assert source is not None  # a download ends with all files there, or with an error
+    return source
+
+
+def source_from_name(
+    name: str, data_dir: Path | None, image_size: Size | None = None
+) -> Source | None:
+    """Return the source of one of `DATASET_NAMES`, or None where it is not here: no download."""
+    reader: str = name
+    read: Read = read_digits
+    files = () if name == "digits" else torchvision_datasets.find(name, data_directory(data_dir))
+    if files is None:
+        return None
+    if files:
+        reader, read = f"torchvision-{name}", partial(torchvision_datasets.read, name, files)
+    return Source(
+        name=name, subject=name, reader=reader, files=files, read=read, image_size=image_size
+    )
 
 
 def _path_from_spec(spec: str) -> Path:
@@ -108,33 +132,51 @@ def name_from_path(path: Path) -> str:
     return re.sub(r"[^a-z0-9.]+", "-", stem.lower()).strip("-.") or "dataset"
 
 
-def _source_from_path(path: Path) -> Source:
-    reader, files, read = _reader_from_path(path)
+def _source_from_path(path: Path, image_size: Size | None) -> Source:
+    reader, files, read = _reader_from_path(path, image_size)
     return Source(
-        name=name_from_path(path), subject=str(path), reader=reader, files=files, read=read
+        name=name_from_path(path),
+        subject=str(path),
+        reader=reader,
+        files=files,
+        read=read,
+        image_size=image_size,
     )
 
 
-def _reader_from_path(path: Path) -> tuple[str, tuple[Path, ...], Callable[[], RawDataset]]:
+def _reader_from_path(path: Path, image_size: Size | None) -> tuple[str, tuple[Path, ...], Read]:
     if path.is_file() and path.suffix.lower() == ".npz":
         return "npz", (path,), partial(read_npz, path)
     folder = path.parent if path.name in mat.FILE_NAMES else path
+    form = _form_of_folder(path, folder)
+    if form == "IDX":
+        files = idx.find_idx_files(folder)
+        return "idx", files, partial(idx.read_idx_files, files)
+    if form == "SVHN .mat":
+        files = mat.find_mat_pair(folder)
+        return "mat", files, partial(mat.read_mat_pair, files)
+    if form == "image folder":
+        files = image_folder.find_images(folder)
+        read = partial(image_folder.read_image_folder, folder, files, image_size)
+        return "image-folder", files, read
+    files = image_folder.find_unlabelled_images(folder)
+    return "images", files, partial(image_folder.read_unlabelled_images, files, image_size)
+
+
+def _form_of_folder(path: Path, folder: Path) -> str:
+    """Return what the folder that `path` names, or is in, holds."""
     forms = {
         "IDX": any((folder / f"{stem}{end}").exists() for stem in idx.STEMS for end in ("", ".gz")),
         "SVHN .mat": any((folder / name).exists() for name in mat.FILE_NAMES),
         "image folder": (folder / "train").is_dir() or (folder / "test").is_dir(),
     }
     found = [form for form, is_there in forms.items() if is_there]
+    # Images beside something else are somebody's notes, not the dataset.
+    if not found and folder.is_dir() and image_folder.has_images(folder):
+        found = ["images"]
     if not folder.is_dir() or len(found) != 1:
         kind = f"a folder with {' and '.join(found) or 'none of these'}"
         raise DatasetError(
             str(path), f"wanted {FORMS}; found {kind if folder.is_dir() else 'another file'}"
         )
-    if found == ["IDX"]:
-        files = idx.find_idx_files(folder)
-        return "idx", files, partial(idx.read_idx_files, files)
-    if found == ["SVHN .mat"]:
-        files = mat.find_mat_pair(folder)
-        return "mat", files, partial(mat.read_mat_pair, files)
-    files = image_folder.find_images(folder)
-    return "image-folder", files, partial(image_folder.read_image_folder, folder, files)
+    return found[0]

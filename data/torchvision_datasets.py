@@ -92,22 +92,14 @@ LAYOUTS = {
 }
 
 
-def find_or_download(name: str, data_dir: Path) -> tuple[Path, ...]:
-    """Return the files of a dataset, in the order of its layout, downloaded if they are not there.
-
-    Nothing that lies there already is overwritten, and a broken download leaves nothing behind.
-
-    Raises:
-        DatasetError: not there, and the download failed.
-        OSError: the disk is full.
-    """
+def find(name: str, data_dir: Path) -> tuple[Path, ...] | None:
+    """Return the files of a dataset, in the order of its layout, or None if they are not there."""
     layout = LAYOUTS[name]
     for form in (layout.downloaded, layout.unpacked):
         files = tuple(data_dir / relative for relative in form)
         if form and all(path.is_file() for path in files):
             return files
-    _download(name, data_dir)
-    return tuple(data_dir / relative for relative in layout.downloaded)
+    return None
 
 
 def read(name: str, files: Sequence[Path]) -> RawDataset:
@@ -195,7 +187,15 @@ def _channels_first(images_NHWC: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return images_NHWC.transpose(0, 3, 1, 2)
 
 
-def _download(name: str, data_dir: Path) -> None:
+def fetch(name: str, data_dir: Path) -> None:
+    """Fetch those files of a dataset that are not there.
+
+    Nothing that lies there already is overwritten, and a broken download leaves nothing behind.
+
+    Raises:
+        DatasetError: the download failed.
+        OSError: the disk is full.
+    """
     layout = LAYOUTS[name]
     try:
         data_dir.mkdir(parents=True, exist_ok=True)

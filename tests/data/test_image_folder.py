@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from data import load_dataset
-from data.image_folder import MAX_PIXELS
+from data.images import MAX_PIXELS
 from errors import DatasetError
 
 GREY = np.arange(30, dtype=np.uint8).reshape(6, 5)
@@ -161,3 +161,52 @@ def test_image_folder_names_what_it_passes_over(
         f"{folder}: 2 files passed over that are no images in a class folder, "
         f"first {folder / 'train' / 'stray.png'}"
     ]
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """Return a folder of PNG and JPEG files in three sizes, two of them in colour."""
+    random = np.random.default_rng(0)
+    root = tmp_path / "mixed"
+    save(root / "train" / "cat" / "a.png", random.integers(0, 256, (6, 5), dtype=np.uint8))
+    save(root / "train" / "cat" / "b.jpg", random.integers(0, 256, (20, 30, 3), dtype=np.uint8))
+    save(root / "train" / "dog" / "c.jpeg", random.integers(0, 256, (9, 7), dtype=np.uint8))
+    save(root / "test" / "dog" / "d.png", random.integers(0, 256, (20, 30, 3), dtype=np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    lying = np.zeros((8, 16), dtype=np.uint8)
+    lying[:, 8:] = 240  # the right half of what the camera saw is the lower one, turned upright
+    (root / "test" / "cat").mkdir()
+    Image.fromarray(lying).save(root / "test" / "cat" / "e.jpg", exif=exif, quality=100)
+    return root
+
+
+def test_mixed_sizes_are_refused_with_the_way_out(mixed: Path) -> None:
+    with pytest.raises(DatasetError, match="wanted images of one size") as caught:
+        load_dataset(str(mixed))
+    assert "--image-size" in (caught.value.hint or "")
+
+
+def test_mixed_sizes_are_resized_one_by_one(mixed: Path) -> None:
+    dataset = load_dataset(str(mixed), image_size=(8, 4))
+    assert dataset.image_shape == (3, 8, 4)
+    assert dataset.train.labels.tolist() == [0, 0, 1]
+    for index, name in enumerate(("cat/a.png", "cat/b.jpg", "dog/c.jpeg")):
+        image = Image.open(mixed / "train" / name)
+        wanted = image.convert("RGB").resize((4, 8), Image.Resampling.BILINEAR)
+        assert np.array_equal(dataset.train.images[index].transpose(1, 2, 0), np.asarray(wanted))
+    upright = dataset.test.images[0, 0]
+    assert upright[:3].max() < 20
+    assert upright[5:].min() > 220
+    cached = load_dataset(str(mixed), image_size=(8, 4))
+    assert isinstance(cached.test.images, np.memmap)
+    assert cached.sha256 == dataset.sha256
+
+
+def test_grey_images_of_mixed_sizes_stay_grey(folder: Path) -> None:
+    save(folder / "test" / "dog" / "e.png", GREY.T)
+    assert load_dataset(str(folder), image_size=(3, 3)).image_shape == (1, 3, 3)
+
+
+def test_image_folder_of_one_size_is_the_same_with_that_size(folder: Path) -> None:
+    assert load_dataset(str(folder), image_size=(6, 5)).sha256 == load_dataset(str(folder)).sha256

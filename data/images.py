@@ -1,0 +1,171 @@
+"""Image files and arrays of images, as uint8 pixels of the channels and the size that are wanted.
+
+What becomes of an image, in this order:
+
+    opened     at most MAX_PIXELS; of several frames or pages the first
+    upright    turned as its EXIF orientation says
+    8 bits     a dataset refuses what does not fit without loss; `predict` converts it, see
+               `converted_image`
+    channels   1: grey (ITU-R 601-2 luma of a colour image); 3: RGB (a grey image three times)
+    resized    to height and width, without keeping the ratio of the sides, by Pillow's BILINEAR,
+               which looks at all pixels where it reduces (antialiased); each channel on its own;
+               whole-number arithmetic, hence alike everywhere. An image of that size is unchanged.
+"""
+
+import contextlib
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.checks import one_line
+from data.resizing import Size, resized
+from errors import DatasetError
+
+if TYPE_CHECKING:  # at run time Pillow is loaded only where an image is
+    from PIL.Image import Image
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".pgm", ".ppm")
+# A file of kilobytes can unpack to gigabytes; its header says so before anything is decoded.
+MAX_PIXELS = 1 << 24
+GREY_MODES = ("1", "L", "LA")
+# Everything else has more than 8 bits a value, which converting would clip or cut.
+COLOUR_MODES = ("P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB")
+WIDE_PER_BYTE = 257  # 65535 / 255
+# What Pillow's plugins let through for files that are damaged or no images.
+DAMAGE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    NotImplementedError,
+    struct.error,
+    zlib.error,
+)
+
+
+def exact_image(path: Path) -> "Image":
+    """Return an image of a dataset in mode L or RGB, upright, none of its values changed.
+
+    Raises:
+        DatasetError: it cannot be decoded, is too large, has transparent parts or more than 8 bits
+            a value.
+    """
+    with _opened(path, str(path)) as image:
+        if image.mode not in GREY_MODES + COLOUR_MODES:
+            raise DatasetError(
+                str(path), f"has pixels of Pillow's mode {image.mode}, wanted 8 bits a channel"
+            )
+        upright = _upright(image)
+        if upright.has_transparency_data:
+            _check_opaque(path, np.asarray(upright.convert("RGBA"))[..., 3])
+        return upright.convert("L" if image.mode in GREY_MODES else "RGB")
+
+
+def converted_image(source: Path | BinaryIO, subject: str) -> "Image":
+    """Return an image of any kind in mode L or RGB, upright.
+
+    Whole numbers of 16 bits (or more, of which those beyond 65535 are cut) are divided by 257 and
+    rounded; floats are taken to go from 0 to 1; transparent parts are laid upon white; palettes,
+    CMYK, YCbCr, HSV and LAB become RGB.
+
+    Args:
+        source: a file, or a stream that can seek.
+        subject: what an error names.
+
+    Raises:
+        DatasetError: it cannot be decoded, or is too large.
+    """
+    with _opened(source, subject) as image:
+        return _in_eight_bits(_upright(image))
+
+
+def planes(image: "Image", channels: int, size: Size | None) -> NDArray[np.uint8]:
+    """Return uint8 `[C, H, W]` of an image in mode L or RGB.
+
+    Args:
+        image: as the functions above return it.
+        channels: 1 or 3.
+        size: to resize to; None leaves it.
+    """
+    plane = image.convert("L") if channels == 1 else image
+    if size is not None:
+        plane = resized(plane, size)
+    pixels: NDArray[np.uint8] = np.asarray(plane)
+    if pixels.ndim == 3:
+        return pixels.transpose(2, 0, 1)
+    return np.broadcast_to(pixels, (channels, *pixels.shape))
+
+
+@contextlib.contextmanager
+def _opened(source: Path | BinaryIO, subject: str) -> Iterator["Image"]:
+    """Give an image whose header was read; tell what goes wrong in the block as its damage."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            # Others are of odd metadata, which decides nothing here.
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(source) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise Image.DecompressionBombError(f"{image.width}x{image.height} pixels")
+                yield image
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise DatasetError(
+            subject, f"is too large, wanted at most {MAX_PIXELS} pixels: {one_line(error)}"
+        ) from error
+    except FileNotFoundError as error:
+        raise DatasetError(subject, "no such file") from error
+    except DAMAGE as error:
+        raise DatasetError(subject, f"not a readable image: {one_line(error)}") from error
+
+
+def _upright(image: "Image") -> "Image":
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(image)
+
+
+def _check_opaque(path: Path, alpha_HW: NDArray[np.uint8]) -> None:
+    if alpha_HW.min() < 255:
+        raise DatasetError(
+            str(path),
+            "has transparent pixels, whose colour is not defined",
+            hint="flatten the images onto a background",
+        )
+
+
+def _in_eight_bits(image: "Image") -> "Image":
+    from PIL import Image
+
+    if image.mode.startswith("I") or image.mode == "F":
+        return Image.fromarray(_bytes_of_wide(image))
+    mode = "L" if image.mode in (*GREY_MODES, "La") else "RGB"
+    if image.has_transparency_data:
+        # Pillow knows no way from premultiplied grey to any other mode.
+        above = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", above.size, "white"), above)
+    return image.convert(mode)
+
+
+def _bytes_of_wide(image: "Image") -> NDArray[np.uint8]:
+    values = np.asarray(image)
+    if image.mode == "F":
+        scaled = 255 * np.clip(np.nan_to_num(values), 0, 1)
+    else:
+        scaled = np.clip(values, 0, 65535) / WIDE_PER_BYTE
+    pixels: NDArray[np.uint8] = np.rint(scaled).astype(np.uint8)
+    clear = image.info.get("transparency")
+    if isinstance(clear, int):  # a PNG's one value that stands for nothing
+        pixels[values == clear] = 255
+    return pixels
