@@ -11,7 +11,7 @@ from artifacts.export_records import Export, Reference, Variant
 from artifacts.files import sha256_of_file
 from artifacts.json_records import read_record
 from artifacts.run_directory import RunDirectory
-from artifacts.training_records import DatasetSpec, ModelSpec, Recipe, Sha256, Training
+from artifacts.training_records import DatasetSpec, Imported, ModelSpec, Recipe, Sha256, Training
 from errors import ArtifactError
 
 
@@ -47,17 +47,20 @@ class ExportedNetwork:
 
 
 def trained_network(run: RunDirectory) -> TrainedNetwork:
-    """Return the run's finished training, with its recipe and weights verified.
+    """Return the run's network, with its record and weights verified.
 
     Raises:
-        ArtifactError: no finished training is there, or a file is not what its record says.
+        ArtifactError: no finished training is there, nor a network that was trained elsewhere; or a
+            file is not what its record says.
     """
+    if run.imported.is_file() and not run.training.is_file():
+        return _imported_network(run)
     if not run.training.is_file():
         what = "no finished training here" if run.root.is_dir() else "no such run directory"
         raise ArtifactError(str(run.root), what, hint="train it with: python cli.py train")
     training = read_record(run.training, Training)
-    _require_hash(run.recipe, training.recipe_sha256, record=run.training, again="train")
-    _require_hash(run.weights, training.checkpoint_sha256, record=run.training, again="train")
+    require_hash(run.recipe, training.recipe_sha256, record=run.training, again="train")
+    require_hash(run.weights, training.checkpoint_sha256, record=run.training, again="train")
     recipe = read_record(run.recipe, Recipe)
     return TrainedNetwork(
         run=run,
@@ -85,8 +88,8 @@ def exported_network(run: RunDirectory, precision: str) -> ExportedNetwork:
         raise ArtifactError(str(run.export), f"no variant {precision!r}: found {found}")
     variant, reference = export.variants[precision], export.reference
     onnx = run.onnx(precision)
-    _require_hash(onnx, variant.onnx_sha256, record=run.export, again="export")
-    _require_hash(run.reference, reference.sha256, record=run.export, again="export")
+    require_hash(onnx, variant.onnx_sha256, record=run.export, again="export")
+    require_hash(run.reference, reference.sha256, record=run.export, again="export")
     for path, of in (
         (onnx, variant.checkpoint_sha256),
         (run.reference, reference.checkpoint_sha256),
@@ -107,12 +110,36 @@ def exported_network(run: RunDirectory, precision: str) -> ExportedNetwork:
     return ExportedNetwork(trained=trained, variant=variant, reference=reference, onnx=onnx)
 
 
-def _require_hash(path: Path, expected: str, *, record: Path, again: str) -> None:
+def _imported_network(run: RunDirectory) -> TrainedNetwork:
+    imported = read_record(run.imported, Imported)
+    require_hash(run.weights, imported.checkpoint_sha256, record=run.imported, again="export")
+    return TrainedNetwork(
+        run=run,
+        model=imported.model,
+        classes=imported.classes,
+        dataset=imported.dataset,
+        checkpoint_sha256=imported.checkpoint_sha256,
+        parameters=imported.parameters,
+    )
+
+
+def require_hash(path: Path, expected: str, *, record: Path, again: str | None = None) -> None:
+    """Refuse a file that is not the one that a record speaks of.
+
+    Args:
+        path: the file.
+        expected: its sha256 in the record.
+        record: where that stands.
+        again: the command that makes it anew, for the hint.
+
+    Raises:
+        ArtifactError: it is missing, or another one.
+    """
     found = sha256_of_file(path)
     if found != expected:
         raise ArtifactError(
             str(path),
             f"is not the file that {record.name} speaks of"
             f" (sha256 {expected[:12]} wanted, {found[:12]} found)",
-            hint=f"restore the file, or {again} again",
+            hint=f"restore the file, or {again} again" if again else None,
         )

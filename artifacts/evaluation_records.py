@@ -53,6 +53,7 @@ class EvaluatedDataset(Record):
     name: str
     split: str
     examples: int
+    labelled: bool = True  # else there is parity, and no accuracy
     sha256: Sha256  # of the dataset, as in recipe.json
     split_sha256: Sha256
 
@@ -94,7 +95,7 @@ class Flip(Record):
     """An example that the two sides put into different classes."""
 
     index: int
-    label: int
+    label: int | None  # None: the example has none
     reference: int
     onnx: int
     margin: float | None  # of the reference's logits; None where they are not finite
@@ -140,8 +141,8 @@ class ParityRecord(Record):
     unexplained_flips: int
     flipped: tuple[Flip, ...]  # the first 10,000
     float64: Float64Errors | None
-    mcnemar_p: float
-    pytorch_accuracy: AccuracyRecord  # the reference's
+    mcnemar_p: float | None  # as the next, None where the examples have no labels
+    pytorch_accuracy: AccuracyRecord | None  # the reference's
     live: LiveAgreement | None
 
 
@@ -182,7 +183,7 @@ class BaselineComparison(Record):
     """An earlier evaluation beside this one: worse only where the intervals say so."""
 
     sha256: Sha256
-    accuracy_change_ci95: tuple[float, float]  # of top-1, now less then
+    accuracy_change_ci95: tuple[float, float] | None  # of top-1, now less then
     accuracy_worse: bool
     latency: tuple[LatencyChange, ...]
     measurements: int  # of the latencies: again where one was worse, before it counts
@@ -200,7 +201,7 @@ class Evaluation(Record):
     provider: ProviderProof
     input: GraphInput
     output: GraphOutput
-    accuracy: AccuracyRecord
+    accuracy: AccuracyRecord | None  # None: the examples have no labels
     parity: ParityRecord | None  # None: there was nothing to compare with
     batch_independence: BatchIndependence | None  # None: the graph takes one image at a time
     explanation: Explanation | None

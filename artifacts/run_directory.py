@@ -48,6 +48,11 @@ class RunDirectory:
         return self.root / "training.json"
 
     @property
+    def imported(self) -> Path:
+        """The record of a network that was trained elsewhere; then there is no training."""
+        return self.root / "imported.json"
+
+    @property
     def export(self) -> Path:
         """A record for each exported variant."""
         return self.root / "export.json"
@@ -62,9 +67,14 @@ class RunDirectory:
         name = "model.onnx" if precision == "float32" else f"model.{precision}.onnx"
         return self.root / name
 
+    @property
+    def evaluations(self) -> Path:
+        """The directory of all evaluations."""
+        return self.root / "evaluations"
+
     def evaluation(self, precision: str, provider: str) -> Path:
         """Return the path of the evaluation of a variant through a provider."""
-        return self.root / "evaluations" / f"{precision}-{provider}.json"
+        return self.evaluations / f"{precision}-{provider}.json"
 
 
 def default_run(dataset_name: str, model_name: str) -> RunDirectory:

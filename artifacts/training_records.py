@@ -1,4 +1,4 @@
-"""What training leaves on disk: the recipe that decided it, its history, its result."""
+"""Where a network came from: what training leaves on disk, or what was brought from elsewhere."""
 
 from typing import Literal
 
@@ -67,6 +67,13 @@ class Hyperparameters(Record):
     precision: TrainingPrecision
 
 
+class Normalization(Record):
+    """What is subtracted from each channel's pixels, in 0..255, and what they are divided by."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
 class InitialWeights(Record):
     """What a training begins with, instead of random weights."""
 
@@ -90,6 +97,22 @@ class Recipe(Record):
     val_examples: int = Field(ge=1)
     mean: tuple[float, ...]  # that the network is normalized by, one a channel, in 0..255
     std: tuple[float, ...]
+
+
+class Imported(Record):
+    """imported.json: a network that was trained elsewhere. Written after its weights."""
+
+    schema_version: Literal[1] = Field(default=SCHEMA, alias="schema")
+    model: ModelSpec
+    classes: tuple[str, ...]  # what its logits stand for
+    dataset: DatasetSpec  # what it is proved on
+    normalization: Normalization
+    source: InitialWeights  # the file that its weights came from
+    checkpoint: str  # the file's name in the run directory
+    checkpoint_sha256: Sha256
+    parameters: int
+    environment: Environment
+    command: str
 
 
 class Epoch(Record):

@@ -62,7 +62,9 @@ def variants(best: Hyperparameters) -> dict[str, dict[str, object]]:
 def validation_accuracy(trial: Trial) -> float:
     """Train and return the best validation accuracy, in percent."""
     from artifacts.run_directory import RunDirectory
+    from commands.run_data import dataset_spec
     from data import load_dataset
+    from models import network_name
     from trainers.plan import planned_training
     from trainers.processes import processes_of
     from trainers.train import ExecutionOptions, train
@@ -70,9 +72,8 @@ def validation_accuracy(trial: Trial) -> float:
     dataset = load_dataset(trial.dataset, data_dir=trial.data_dir)
     recipe, indices = planned_training(
         dataset,
-        source=trial.dataset,
-        data_dir=trial.data_dir,
-        model=trial.model,
+        spec=dataset_spec(dataset, trial.dataset, trial.data_dir),
+        network=network_name(trial.model),
         recipe="best",
         overrides=trial.overrides,
         val_split=None,

@@ -31,7 +31,7 @@ from benchmarks.measuring import (
     ratio_summary,
     write_measurement,
 )
-from commands.steps import dataset_of_run
+from commands.run_data import dataset_of_run
 from evaluate.evaluation import EvaluationOptions
 from evaluate.latency import BLOCK_SECONDS, WARM_UP_SECONDS, LatencyOptions, measured_latency
 from evaluate.opening import Opened, opened_subject

@@ -40,8 +40,9 @@ from benchmarks.measuring import (
     ratio_summary,
     write_measurement,
 )
+from commands.run_data import dataset_spec
 from data import Dataset, load_dataset
-from models import build
+from models import build, network_name
 from models.cost import multiply_adds
 from trainers.execution import set_determinism, thread_count
 from trainers.plan import planned_training
@@ -114,9 +115,8 @@ def _measured(
 ) -> dict[str, Any]:
     recipe, indices = planned_training(
         dataset,
-        source="mnist",
-        data_dir=None,
-        model=model,
+        spec=dataset_spec(dataset, "mnist"),
+        network=network_name(model),
         recipe="assignment",
         overrides={"batch_size": batch_size, "epochs": repetitions + 1},
         val_split=None,

@@ -89,7 +89,8 @@ def command(
     """
     from commands.console import print_json, show_log
     from commands.evaluation_table import print_evaluation
-    from commands.steps import evaluate_file_step, evaluate_step, run_or_last
+    from commands.run_data import run_or_last
+    from commands.steps import evaluate_file_step, evaluate_step
     from evaluate.evaluation import EvaluationOptions
     from evaluate.gates import Gates
     from evaluate.session_options import SessionOptions

@@ -39,7 +39,7 @@ def _number(ctx: click.Context, param: click.Parameter, value: str | None) -> fl
     return number
 
 
-def _numbers(
+def number_list(
     ctx: click.Context, param: click.Parameter, value: str | None
 ) -> tuple[float, ...] | None:
     """Return the numbers of a list such as 0.485,0.456,0.406; a callback of click's options."""
@@ -122,13 +122,13 @@ file_options = _group(
     ),
     click.option(
         "--mean",
-        callback=_numbers,
+        callback=number_list,
         metavar="N,N,...",
         help="With --onnx: subtract it after scaling, one number or one a channel.",
     ),
     click.option(
         "--std",
-        callback=_numbers,
+        callback=number_list,
         metavar="N,N,...",
         help="With --onnx: divide by it then, one number or one a channel.",
     ),

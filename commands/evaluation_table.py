@@ -8,6 +8,7 @@ from rich.table import Table
 from artifacts.evaluation_records import (
     AccuracyRecord,
     BaselineComparison,
+    EvaluatedDataset,
     Evaluation,
     Float64Errors,
     LiveAgreement,
@@ -24,11 +25,11 @@ def print_evaluation(evaluation: Evaluation, written: Path) -> None:
     pairs = [
         ("verdict", evaluation.verdict.upper()),
         *(("", failure) for failure in evaluation.failures),
-        ("examples", f"{data.examples:,}, all of {data.name}'s {data.split} split"),
+        ("examples", _examples(data)),
         ("provider", _provider(proof)),
-        ("accuracy", f"ONNX {_accuracy(evaluation.accuracy)}"),
+        ("accuracy", _onnx_accuracy(evaluation.accuracy)),
         *_parity_pairs(evaluation.parity),
-        ("calibration", _calibration(evaluation.accuracy)),
+        *_calibration_pairs(evaluation.accuracy),
         *_explanation_pairs(evaluation),
         *timing_pairs(evaluation),
         *_baseline_pairs(evaluation.baseline),
@@ -53,6 +54,8 @@ def networks_table(evaluations: list[Evaluation]) -> Table:
     for evaluation in evaluations:
         parity = evaluation.parity
         assert parity is not None  # a run has a reference
+        assert parity.pytorch_accuracy is not None  # and was trained, with labels
+        assert evaluation.accuracy is not None
         medians = {timing.batch_size: timing.p50_ms for timing in evaluation.latency}
         table.add_row(
             evaluation.model.name,
@@ -85,11 +88,24 @@ def _accuracy(accuracy: AccuracyRecord) -> str:
     )
 
 
-def _calibration(accuracy: AccuracyRecord) -> str:
+def _examples(data: EvaluatedDataset) -> str:
+    what = f"all of {data.name}'s {data.split} split" if data.labelled else f"all of {data.name}"
+    return f"{data.examples:,}, {what}"
+
+
+def _onnx_accuracy(accuracy: AccuracyRecord | None) -> str:
+    if accuracy is None:
+        return "not measured: the images have no labels"
+    return f"ONNX {_accuracy(accuracy)}"
+
+
+def _calibration_pairs(accuracy: AccuracyRecord | None) -> Pairs:
+    if accuracy is None:
+        return []
     error = accuracy.expected_calibration_error
     if error is None:
-        return "not measured: logits are not finite"
-    return f"confidence is off by {100 * error:.2f} points on average (ECE)"
+        return [("calibration", "not measured: logits are not finite")]
+    return [("calibration", f"confidence is off by {100 * error:.2f} points on average (ECE)")]
 
 
 def _two_lines(accuracy: AccuracyRecord) -> str:
@@ -111,8 +127,7 @@ def _parity_pairs(parity: ParityRecord | None) -> Pairs:
     if parity is None:
         return [("parity", "not checked: there is no reference; --reference-onnx names one")]
     return [
-        ("", f"{_reference_name(parity)} {_accuracy(parity.pytorch_accuracy)}"),
-        ("McNemar", f"p = {parity.mcnemar_p:.3g}"),
+        *_reference_pairs(parity),
         ("parity", _parity(parity)),
         *([("live", _live(parity.live))] if parity.live else []),
         ("flips", f"{parity.flips}, of which unexplained {parity.unexplained_flips}"),
@@ -120,8 +135,14 @@ def _parity_pairs(parity: ParityRecord | None) -> Pairs:
     ]
 
 
-def _reference_name(parity: ParityRecord) -> str:
-    return "reference" if parity.reference == "onnx" else "PyTorch"
+def _reference_pairs(parity: ParityRecord) -> Pairs:
+    if parity.pytorch_accuracy is None:  # nor McNemar's test: there are no labels
+        return []
+    name = "reference" if parity.reference == "onnx" else "PyTorch"
+    return [
+        ("", f"{name} {_accuracy(parity.pytorch_accuracy)}"),
+        ("McNemar", f"p = {parity.mcnemar_p:.3g}"),
+    ]
 
 
 def _float64(errors: Float64Errors) -> str:
@@ -171,11 +192,17 @@ def _explanation_pairs(evaluation: Evaluation) -> Pairs:
     return pairs
 
 
+def _accuracy_change(interval: tuple[float, float] | None) -> str:
+    if interval is None:
+        return "accuracy is not compared"
+    low, high = (100 * bound for bound in interval)
+    return f"accuracy changed by {low:+.2f} to {high:+.2f} points (95% interval)"
+
+
 def _baseline_pairs(baseline: BaselineComparison | None) -> Pairs:
     if baseline is None:
         return []
-    low, high = (100 * bound for bound in baseline.accuracy_change_ci95)
-    pairs = [("baseline", f"accuracy changed by {low:+.2f} to {high:+.2f} points (95% interval)")]
+    pairs = [("baseline", _accuracy_change(baseline.accuracy_change_ci95))]
     for change in baseline.latency:
         what = "median, ms" if change.of == "p50_ms" else "times PyTorch"
         verdict = "worse" if change.worse else "not worse"

@@ -1,22 +1,55 @@
 """`export`: run to ONNX, checked."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from artifacts.choices import DEFAULT_OPSET, OPSETS, Precision
+from commands.evaluate_options import number_list
+from commands.networks import model_option, pretrained_option
 from commands.options import (
     data_dir_option,
     dataset_option,
     device_option,
+    image_size_option,
     output_options,
     precision_option,
     run_option,
 )
+from errors import UsageError
+
+if TYPE_CHECKING:  # at run time it loads pydantic
+    from artifacts.training_records import Normalization
+
+_NEEDS_WEIGHTS = "wants --checkpoint FILE or --pretrained: without them a run is exported"
 
 
 @click.command("export")
-@run_option("Run to export.  [default: the one trained last]")
+@run_option("Run to export, or to write with --checkpoint.  [default: the one trained last]")
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Weights of a network that was trained elsewhere: safetensors, or a state dict of"
+    " torch.save. Wants --model and --dataset, which may be a folder of images without labels.",
+)
+@model_option(None)
+@pretrained_option
+@click.option(
+    "--mean",
+    callback=number_list,
+    metavar="N,N,...",
+    help="With --checkpoint: what the network wants subtracted from pixels of 0 to 1, one number or"
+    " one a channel.  [default: the library's; 0 for a network of your own]",
+)
+@click.option(
+    "--std",
+    callback=number_list,
+    metavar="N,N,...",
+    help="With --checkpoint: what they are divided by then.",
+)
+@image_size_option
 @precision_option
 @click.option(
     "--opset",
@@ -32,6 +65,12 @@ from commands.options import (
 @output_options
 def command(
     run: Path | None,
+    checkpoint: Path | None,
+    model: str | None,
+    pretrained: bool,
+    mean: tuple[float, ...] | None,
+    std: tuple[float, ...] | None,
+    image_size: tuple[int, int] | None,
     precision: Precision,
     opset: int,
     probabilities: bool,
@@ -40,16 +79,41 @@ def command(
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """Export a trained network to ONNX, check it, and record PyTorch's logits beside it.
+    """Export a network to ONNX, check it, and record PyTorch's logits beside it.
 
     \b
-    Example: python cli.py export --run runs/digits-lenet5 --probabilities
+    Examples: python cli.py export --run runs/digits-lenet5 --probabilities
+              python cli.py export --checkpoint net.pt --model net.py:factory --dataset photos/
     """
     from commands.console import print_json, print_pairs, show_log
-    from commands.steps import export_step, run_or_last
+    from commands.run_data import run_or_last
+    from commands.steps import ImportOptions, export_step, import_step
 
     show_log()
-    directory = run_or_last(run)
+    if checkpoint is None and not pretrained:
+        _refuse_options_of_imports(model, mean, std, image_size)
+        directory = run_or_last(run)
+    else:
+        if model is None:
+            raise UsageError("--model", "is missing: which network are the weights of?")
+        if dataset is None:
+            raise UsageError(
+                "--dataset",
+                "is missing: what is parity proved on?",
+                hint="any dataset, or a folder of images without labels",
+            )
+        directory = import_step(
+            ImportOptions(
+                model=model,
+                checkpoint=checkpoint,
+                pretrained=pretrained,
+                dataset=dataset,
+                data_dir=data_dir,
+                image_size=image_size,
+                normalization=_normalization(mean, std),
+                run=run,
+            )
+        )
     variant = export_step(
         directory,
         precision=precision,
@@ -73,3 +137,40 @@ def command(
             ("next", f"python cli.py evaluate --run {directory.root}"),
         ],
     )
+
+
+def _refuse_options_of_imports(
+    model: str | None,
+    mean: tuple[float, ...] | None,
+    std: tuple[float, ...] | None,
+    image_size: tuple[int, int] | None,
+) -> None:
+    values = {"--model": model, "--mean": mean, "--std": std, "--image-size": image_size}
+    for option, value in values.items():
+        if value is not None:
+            raise UsageError(option, _NEEDS_WEIGHTS)
+
+
+def _normalization(
+    mean: tuple[float, ...] | None, std: tuple[float, ...] | None
+) -> "Normalization | None":
+    """Return what pixels of 0..255 are normalized by, of figures for pixels of 0 to 1."""
+    from artifacts.training_records import Normalization
+
+    if mean is None and std is None:
+        return None
+    mean, std = mean or (0.0,), std or (1.0,)
+    channels = max(len(mean), len(std))
+    for option, values in (("--mean", mean), ("--std", std)):
+        if len(values) not in (1, channels):
+            raise UsageError(option, f"wanted 1 or {channels} numbers, found {len(values)}")
+    if min(std) <= 0:
+        raise UsageError("--std", "wanted numbers above zero")
+    return Normalization(
+        mean=tuple(255 * value for value in _for_each(mean, channels)),
+        std=tuple(255 * value for value in _for_each(std, channels)),
+    )
+
+
+def _for_each(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
+    return values * channels if len(values) == 1 else values

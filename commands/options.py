@@ -1,6 +1,7 @@
 """Options that several commands share, each written once. Imports nothing heavy."""
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,8 +10,9 @@ import click
 
 from artifacts.choices import PRECISIONS
 from commands.main import Invocation
-from models import MODEL_NAMES
+from models import network_name
 
+LARGEST_SIDE = 8192  # pixels
 LARGEST_BATCH = 1 << 20  # images; more would be gigabytes of pixels
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -88,6 +90,29 @@ def run_option(help_text: str) -> Callable[[Function], Function]:
     )
 
 
+def _image_size(
+    _ctx: click.Context, _param: click.Parameter, value: str | None
+) -> tuple[int, int] | None:
+    """Return (H, W) of `N` or `HxW`; a callback of click's options."""
+    if value is None:
+        return None
+    match = re.fullmatch(r"([0-9]{1,4})(?:x([0-9]{1,4}))?", value)
+    height, width = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if not (1 <= height <= LARGEST_SIDE and 1 <= width <= LARGEST_SIDE):
+        raise click.BadParameter(
+            f"wanted N or HxW, each from 1 to {LARGEST_SIDE} pixels, found {value!r}"
+        )
+    return height, width
+
+
+image_size_option = click.option(
+    "--image-size",
+    callback=_image_size,
+    metavar="N|HxW",
+    help="Resize every image to it.  [default: as the images are]",
+)
+
+
 def positive_integers(
     _ctx: click.Context, _param: click.Parameter, value: str | None
 ) -> tuple[int, ...] | None:
@@ -109,9 +134,7 @@ def network_names(_ctx: click.Context, _param: click.Parameter, value: str) -> t
     """Return the different networks of a list such as mlp,lenet5; a callback of click's options."""
     names = tuple(part.strip() for part in value.split(","))
     for name in names:
-        if name not in MODEL_NAMES:
-            wanted = ", ".join(MODEL_NAMES)
-            raise click.BadParameter(f"unknown network {name!r}: wanted some of {wanted}")
+        network_name(name)  # refuses what is none
     return tuple(dict.fromkeys(names))
 
 

@@ -16,12 +16,14 @@ from artifacts.environment import is_installed
 from artifacts.evaluation_records import Evaluation
 from artifacts.export_records import Variant
 from artifacts.logits import Images
-from artifacts.run_directory import RunDirectory, default_run, last_run, remember_last_run
-from artifacts.training_records import DatasetSpec, Training
+from artifacts.run_directory import RunDirectory, default_run, remember_last_run
+from artifacts.training_records import Normalization, Training
 from commands.console import step_progress, training_progress
 from commands.main import Invocation
+from commands.networks import ChosenNetwork, chosen_network
+from commands.run_data import dataset_of_run, dataset_spec
 from data import Dataset, load_dataset
-from errors import DatasetError, UnusableError
+from errors import UnusableError, UsageError
 
 if TYPE_CHECKING:  # at run time these load ONNX Runtime or torch
     from evaluate.evaluation import EvaluationOptions
@@ -34,8 +36,11 @@ class TrainingOptions:
     """The options of `train`, as the user gave them."""
 
     model: str = "lenet5"
+    weights: Path | None = None
+    pretrained: bool = False
     dataset: str = "digits"
     data_dir: Path | None = None
+    image_size: tuple[int, int] | None = None
     run: Path | None = None
     recipe: RecipeName = "best"
     overrides: dict[str, object] = field(default_factory=dict)
@@ -59,23 +64,44 @@ def train_step(options: TrainingOptions) -> tuple[RunDirectory, Training | None]
     from trainers.processes import processes_of
 
     with processes_of(options.device) as processes:
-        with processes.first_on_each_machine():  # prepares the dataset for the others
-            dataset = load_dataset(options.dataset, data_dir=options.data_dir)
-        run = RunDirectory(options.run) if options.run else default_run(dataset.name, options.model)
-        return run, _trained(options, dataset, run, processes)
+        with processes.first_on_each_machine():  # prepares dataset and weights for the others
+            dataset = load_dataset(
+                options.dataset, data_dir=options.data_dir, image_size=options.image_size
+            )
+            chosen = chosen_network(
+                options.model,
+                weights=options.weights,
+                pretrained=options.pretrained,
+                option="--weights",
+            )
+        run = _run_for(options.run, dataset, chosen)
+        if run.imported.is_file():
+            raise UsageError(
+                "--run", f"{run.root} holds a network that was trained elsewhere: name another"
+            )
+        return run, _trained(options, chosen, dataset, run, processes)
+
+
+def _run_for(named: Path | None, dataset: Dataset, chosen: ChosenNetwork) -> RunDirectory:
+    return RunDirectory(named) if named else default_run(dataset.name, chosen.network.name)
 
 
 def _trained(
-    options: TrainingOptions, dataset: Dataset, run: RunDirectory, processes: "Processes"
+    options: TrainingOptions,
+    chosen: ChosenNetwork,
+    dataset: Dataset,
+    run: RunDirectory,
+    processes: "Processes",
 ) -> Training | None:
     from trainers.plan import planned_training
     from trainers.train import ExecutionOptions, train
 
     recipe, indices = planned_training(
         dataset,
-        source=options.dataset,
-        data_dir=options.data_dir,
-        model=options.model,
+        spec=dataset_spec(dataset, options.dataset, options.data_dir, options.image_size),
+        network=chosen.network,
+        initial_weights=chosen.weights,
+        normalization=chosen.normalization,
         recipe=options.recipe,
         overrides=options.overrides,
         val_split=options.val_split,
@@ -159,6 +185,49 @@ def export_step(
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class ImportOptions:
+    """The options of `export` about a network that was trained elsewhere, as the user gave them."""
+
+    model: str
+    checkpoint: Path | None
+    pretrained: bool
+    dataset: str
+    data_dir: Path | None
+    image_size: tuple[int, int] | None
+    normalization: Normalization | None  # None: what the weights want
+    run: Path | None
+
+
+def import_step(options: ImportOptions) -> RunDirectory:
+    """Make a run of a network that was trained elsewhere, and make it the last one."""
+    from export.imported import imported_network
+
+    dataset = load_dataset(
+        options.dataset, data_dir=options.data_dir, image_size=options.image_size
+    )
+    chosen = chosen_network(
+        options.model,
+        weights=options.checkpoint,
+        pretrained=options.pretrained,
+        option="--checkpoint",
+    )
+    assert chosen.weights is not None
+    run = _run_for(options.run, dataset, chosen)
+    imported_network(
+        run,
+        chosen.network,
+        chosen.weights,
+        dataset,
+        spec=dataset_spec(dataset, options.dataset, options.data_dir, options.image_size),
+        normalization=options.normalization or chosen.normalization,
+        classes=chosen.classes,
+        command=command_line(),
+    )
+    remember_last_run(run)
+    return run
+
+
 def evaluate_step(
     run: RunDirectory,
     options: "EvaluationOptions",
@@ -216,34 +285,6 @@ def evaluate_file_step(
             on_step=progress,
             command=command_line(),
         )
-
-
-def run_or_last(run: Path | None) -> RunDirectory:
-    """Return the run that was named, else the one that was trained last."""
-    return RunDirectory(run) if run else last_run()
-
-
-def dataset_of_run(spec: DatasetSpec, source: str | None, data_dir: Path | None) -> Dataset:
-    """Return the dataset that a run was trained on.
-
-    Args:
-        spec: what the run recorded.
-        source: where the dataset is now, if it was moved.
-        data_dir: the same for datasets with a name.
-
-    Raises:
-        DatasetError: it is missing, damaged, or not the one of the record.
-    """
-    recorded_dir = Path(spec.data_dir) if spec.data_dir else None
-    dataset = load_dataset(source or spec.source, data_dir=data_dir or recorded_dir)
-    if dataset.sha256 != spec.sha256:
-        raise DatasetError(
-            source or spec.source,
-            f"is not the dataset that the run was trained on"
-            f" (sha256 {spec.sha256[:12]} wanted, {dataset.sha256[:12]} found)",
-            hint="name the right one with --dataset, or train again",
-        )
-    return dataset
 
 
 def command_line() -> str:

@@ -12,24 +12,31 @@ from artifacts.choices import (
     TRAINING_PRECISIONS,
     RecipeName,
 )
+from commands.networks import model_option, pretrained_option
 from commands.options import (
     LARGEST_BATCH,
     FiniteRange,
     data_dir_option,
     dataset_option,
     device_option,
+    image_size_option,
     output_options,
     run_option,
 )
-from models import MODEL_NAMES
 
 
 @click.command("train")
+@model_option("lenet5")
 @click.option(
-    "--model", type=click.Choice(MODEL_NAMES), default="lenet5", show_default=True, help="Network."
+    "--weights",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Begin with these: safetensors, or a state dict of torch.save.",
 )
+@pretrained_option
 @dataset_option("digits")
 @data_dir_option
+@image_size_option
 @run_option("Directory to write.  [default: runs/DATASET-MODEL]")
 @click.option(
     "--recipe",
@@ -109,8 +116,11 @@ from models import MODEL_NAMES
 @output_options
 def command(
     model: str,
+    weights: Path | None,
+    pretrained: bool,
     dataset: str,
     data_dir: Path | None,
+    image_size: tuple[int, int] | None,
     run: Path | None,
     recipe: RecipeName,
     epochs: int | None,
@@ -140,7 +150,8 @@ def command(
     """Train one network and write its run directory.
 
     \b
-    Example: python cli.py train --model resnet18 --dataset mnist --epochs 3
+    Examples: python cli.py train --model resnet18 --dataset mnist --epochs 3
+              python cli.py train --model net.py:factory --dataset photos/ --image-size 64
     """
     from artifacts.json_records import read_record
     from artifacts.training_records import Recipe
@@ -151,8 +162,11 @@ def command(
     show_log()
     options = TrainingOptions(
         model=model,
+        weights=weights,
+        pretrained=pretrained,
         dataset=dataset,
         data_dir=data_dir,
+        image_size=image_size,
         run=run,
         recipe=recipe,
         overrides={

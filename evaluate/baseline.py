@@ -48,7 +48,7 @@ def compared_with_baseline(
     earlier: Evaluation,
     sha256: str,
     *,
-    accuracy: AccuracyRecord,
+    accuracy: AccuracyRecord | None,
     latency: Timed,
     environment: Environment,
     provider: str,
@@ -62,15 +62,13 @@ def compared_with_baseline(
     Args:
         earlier: the evaluation to compare with.
         sha256: of its file.
-        accuracy: of now.
+        accuracy: of now; None where there are no labels.
         latency: of now.
         environment: of now; latencies of another machine are not compared.
         provider: of now, short name; the same.
     """
-    change = difference_interval(
-        accuracy.correct, accuracy.examples, earlier.accuracy.correct, earlier.accuracy.examples
-    )
-    not_compared: list[str] = []
+    change = _accuracy_change(accuracy, earlier.accuracy)
+    not_compared = [] if change else ["accuracy: the images have no labels"]
     changes: list[LatencyChange] = []
     if other := _other_machine(earlier, environment, provider):
         if latency and earlier.latency:
@@ -85,7 +83,7 @@ def compared_with_baseline(
     return BaselineComparison(
         sha256=sha256,
         accuracy_change_ci95=change,
-        accuracy_worse=change[1] < 0,
+        accuracy_worse=change is not None and change[1] < 0,
         latency=tuple(changes),
         measurements=1,
         not_compared=tuple(not_compared),
@@ -116,6 +114,12 @@ def settled_comparison(
 
 def _worse(comparison: BaselineComparison) -> int:
     return sum(change.worse for change in comparison.latency)
+
+
+def _accuracy_change(now: AccuracyRecord | None, was: AccuracyRecord | None) -> Interval | None:
+    if now is None or was is None:
+        return None
+    return difference_interval(now.correct, now.examples, was.correct, was.examples)
 
 
 def _other_machine(earlier: Evaluation, environment: Environment, provider: str) -> str | None:

@@ -27,6 +27,7 @@ from evaluate.graph_input import logits_function
 from evaluate.machine_state import MachineWatch
 from evaluate.onnx_runtime import OnnxRunner
 from evaluate.opening import Opened, opened_subject
+from evaluate.parity import without_labels
 from evaluate.passes import BATCH_SIZE, OnStep, PassPlan, PassSums, SliceComputer, local_pass
 from evaluate.ray_connection import ClusterOptions
 from evaluate.session_options import GPU_PROVIDERS, SessionOptions
@@ -109,7 +110,7 @@ def evaluate(
         provider=evidence.provider,
         input=opened.form,
         output=opened.output,
-        accuracy=evidence.accuracy,
+        accuracy=evidence.accuracy if evidence.labelled else None,
         parity=evidence.parity,
         batch_independence=evidence.independence,
         explanation=_explanation(opened, evidence.parity, options, pytorch_values),
@@ -135,6 +136,7 @@ def _evidence(opened: Opened, options: EvaluationOptions, on_step: OnStep) -> Ev
     return Evidence(
         provider=_proof(opened.runner),
         full_name=opened.runner.full_name,
+        labelled=opened.dataset.labelled,
         parity=_parity(opened, sums, names),
         independence=_independence(opened),
         accuracy=sums.onnx.record(names),
@@ -153,7 +155,7 @@ def _beside(
     compare = functools.partial(
         compared_with_baseline,
         *earlier,
-        accuracy=evidence.accuracy,
+        accuracy=evidence.accuracy if evidence.labelled else None,
         environment=current_environment(),
         provider=options.session.provider,
     )
@@ -185,13 +187,14 @@ def _parity(opened: Opened, sums: PassSums, names: tuple[str, ...]) -> ParityRec
     reference = opened.subject.reference
     if reference is None or sums.parity is None or sums.reference is None:
         return None
-    return sums.parity.record(
+    record = sums.parity.record(
         tolerance=opened.tolerance,
         source=reference.source,
         reference=sums.reference,
         reference_record=sums.reference.record(names),
         live=sums.live.record() if sums.live else None,
     )
+    return record if opened.dataset.labelled else without_labels(record)
 
 
 def _independence(opened: Opened) -> BatchIndependence | None:
@@ -250,6 +253,7 @@ def _evaluated_dataset(dataset: Dataset) -> EvaluatedDataset:
         name=dataset.name,
         split="test",
         examples=len(dataset.test),
+        labelled=dataset.labelled,
         sha256=dataset.sha256,
         split_sha256=dataset.test.sha256,
     )

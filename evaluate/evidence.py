@@ -27,6 +27,7 @@ class Evidence:
 
     provider: ProviderProof
     full_name: str  # of the provider that was asked for
+    labelled: bool  # else `accuracy` counts agreement with the reference
     parity: ParityRecord | None
     independence: BatchIndependence | None
     accuracy: AccuracyRecord

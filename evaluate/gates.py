@@ -57,7 +57,11 @@ def failures_of(evidence: Evidence, gates: Gates) -> tuple[str, ...]:
         *provider_failures(evidence.provider, evidence.full_name),
         *(parity_failures(parity, gates) if parity else output_failures(accuracy)),
         *independence_failures(evidence.independence),
-        *accuracy_failures(accuracy, parity, gates),
+        *(
+            accuracy_failures(accuracy, parity, gates)
+            if evidence.labelled
+            else unlabelled_failures(gates)
+        ),
         *latency_failures(evidence.timings.latency, gates),
         *(offline_failures(evidence.timings.offline, gates) if evidence.timings.offline else ()),
         *(server_failures(evidence.timings.server) if evidence.timings.server else ()),
@@ -136,6 +140,7 @@ def accuracy_failures(
         return failures
     if parity is None:
         return [*failures, "accuracy: there is no reference for --max-accuracy-drop"]
+    assert parity.pytorch_accuracy is not None  # where there are labels there is one
     lost = 100 * (parity.pytorch_accuracy.correct - accuracy.correct) / accuracy.examples
     if lost > gates.max_accuracy_drop:
         reference = "the other file" if parity.reference == "onnx" else "PyTorch"
@@ -144,6 +149,19 @@ def accuracy_failures(
             f" --max-accuracy-drop {gates.max_accuracy_drop:g}"
         )
     return failures
+
+
+def unlabelled_failures(gates: Gates) -> list[str]:
+    """Return a line for each accuracy gate that examples without labels cannot answer."""
+    wanted = {
+        "--min-accuracy": gates.min_accuracy,
+        "--max-accuracy-drop": gates.max_accuracy_drop,
+    }
+    return [
+        f"accuracy: the images have no labels for {option}"
+        for option, value in wanted.items()
+        if value is not None
+    ]
 
 
 def latency_failures(latency: Sequence[LatencyRecord], gates: Gates) -> list[str]:
@@ -189,6 +207,7 @@ def baseline_failures(baseline: BaselineComparison) -> list[str]:
     """Return a line for everything that became worse."""
     failures = []
     if baseline.accuracy_worse:
+        assert baseline.accuracy_change_ci95 is not None  # else nothing could be worse
         low, high = (100 * bound for bound in baseline.accuracy_change_ci95)
         failures.append(
             f"baseline: accuracy changed by {low:.2f} to {high:.2f} points (95% interval)"

@@ -142,6 +142,13 @@ _NO_FIGURES = {
 }
 
 
+def without_labels(record: ParityRecord) -> ParityRecord:
+    """Return the record without what the labels said, of examples that have none."""
+    flipped = tuple(flip.model_copy(update={"label": None}) for flip in record.flipped)
+    nothing = {"mcnemar_p": None, "pytorch_accuracy": None}
+    return record.model_copy(update={"flipped": flipped, **nothing})
+
+
 def parity_of(
     onnx: Answers,
     reference: Answers,

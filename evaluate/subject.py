@@ -67,7 +67,7 @@ def subject_of_run(
     """
     run, variant = exported.trained.run, exported.variant
     recorded = RecordedReference(path=run.reference)
-    _require_same_split(run.reference, dataset)
+    require_same_split(run.reference, dataset)
     reference: Reference = recorded
     if source == "live":
         if not is_installed("torch"):
@@ -136,7 +136,12 @@ def subject_of_file(
     )
 
 
-def _require_same_split(path: Path, dataset: Dataset) -> None:
+def require_same_split(path: Path, dataset: Dataset) -> None:
+    """Refuse a recorded reference that is not of the dataset's test split.
+
+    Raises:
+        ArtifactError: it is of other examples, or damaged.
+    """
     reference = load_reference(path)
     if reference.split_sha256 == dataset.test.sha256 and len(reference.float32_NK) == len(
         dataset.test

@@ -7,6 +7,7 @@ is wrapped in (`models.classifier`).
 from __future__ import annotations
 
 import difflib
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,18 +31,14 @@ AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 
 @dataclass(frozen=True, kw_only=True)
 class Pretrained:
-    """Weights that a library offers for a network, and how they want their pixels.
+    """Weights that a library offers for a network.
 
     Attributes:
         file: on this machine.
-        mean: of each channel, in 0..255.
-        std: the same.
         classes: what the logits stand for, where the library says it.
     """
 
     file: Path
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
     classes: tuple[str, ...] | None
 
 
@@ -87,6 +84,25 @@ def designed_size(name: str) -> int | None:
     return min(_crop_size(weights) for weights in models.get_model_weights(own_name))
 
 
+def normalization(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and standard deviation that the library's own weights want, in 0..255."""
+    library, _, own_name = name.partition(":")
+    _require_known(library, own_name)
+    mean: tuple[float, ...] = _IMAGENET_MEAN
+    std: tuple[float, ...] = _IMAGENET_STD
+    if library == "timm":
+        config = _timm().get_pretrained_cfg(own_name)
+        mean, std = (config.mean, config.std) if config else (mean, std)
+    elif own_name in _SCALED_TO_ONE:
+        mean = std = (0.5,) * CHANNELS
+    else:
+        from torchvision import models
+
+        preset = models.get_model_weights(own_name).DEFAULT.transforms()
+        mean, std = preset.mean, preset.std
+    return tuple(_PIXEL * value for value in mean), tuple(_PIXEL * value for value in std)
+
+
 def pretrained(name: str) -> Pretrained:
     """Return the library's default weights, downloaded unless they are here already.
 
@@ -106,7 +122,7 @@ def pretrained(name: str) -> Pretrained:
         raise ArtifactError(
             name,
             f"its weights cannot be downloaded: {lines[0]}",
-            hint="download them elsewhere and name the file with --weights",
+            hint="download them elsewhere and name their file: train --weights, export --checkpoint",
         ) from error
 
 
@@ -132,13 +148,8 @@ def _torchvision_weights(name: str) -> Pretrained:
 
     weights = models.get_model_weights(name).DEFAULT
     weights.get_state_dict(progress=False, check_hash=True)
-    preset = weights.transforms()
-    half = [0.5] * CHANNELS
-    mean, std = (half, half) if name in _SCALED_TO_ONE else (preset.mean, preset.std)
     return Pretrained(
         file=Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name,
-        mean=tuple(_PIXEL * value for value in mean),
-        std=tuple(_PIXEL * value for value in std),
         classes=_distinct(weights.meta["categories"]),
     )
 
@@ -164,10 +175,9 @@ def _timm_weights(name: str) -> Pretrained:
         raise UsageError("--pretrained", f"timm has no weights for {name}")
     from huggingface_hub import hf_hub_download
 
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # a line for each of its tries
     return Pretrained(
         file=Path(hf_hub_download(config.hf_hub_id, "model.safetensors")),
-        mean=tuple(_PIXEL * value for value in config.mean or _IMAGENET_MEAN),
-        std=tuple(_PIXEL * value for value in config.std or _IMAGENET_STD),
         classes=None,
     )
 

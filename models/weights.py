@@ -1,12 +1,13 @@
-"""Weights from a file into a network, refusing everything that does not fit exactly."""
+"""Our own weights files: into a network, refusing what does not fit exactly, and out of one."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import safetensors
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from errors import ArtifactError
+from errors import ArtifactError, UnfinishedError
 
 
 def load_weights(path: Path, network: nn.Module) -> None:
@@ -25,6 +26,32 @@ def load_weights(path: Path, network: nn.Module) -> None:
         if want != found:
             raise ArtifactError(str(path), f"tensor {name}: wanted {want}, found {found}")
     network.load_state_dict(weights)
+
+
+def copied_weights(network: nn.Module) -> dict[str, Tensor]:
+    """Return a copy of the weights and buffers, contiguous and on the CPU."""
+    return {
+        name: tensor.detach().to("cpu", copy=True).contiguous()
+        for name, tensor in network.state_dict().items()
+    }
+
+
+def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
+    """Write a safetensors file of these weights, in place.
+
+    Raises:
+        UnfinishedError: the disk is full.
+    """
+    try:
+        save_file(dict(weights), path)
+    except (RuntimeError, safetensors.SafetensorError) as error:
+        raise not_written(path, error) from error
+
+
+def not_written(path: Path, error: Exception) -> UnfinishedError:
+    """Return what a library raised while it wrote a file, as our own error."""
+    reason = str(error).strip().splitlines()[0]
+    return UnfinishedError(str(path), f"cannot be written: {reason}", hint="is the disk full?")
 
 
 def _describe(tensor: Tensor | None) -> str:

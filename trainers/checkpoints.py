@@ -1,21 +1,18 @@
 """Weights and resume state on disk, in formats that hold no code."""
 
-import contextlib
 import pickle
 import zipfile
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import torch
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from artifacts.files import replacing
-from errors import ArtifactError, UnfinishedError
+from errors import ArtifactError
+from models.weights import not_written
 
 StateDict = dict[str, Tensor]
 
@@ -73,32 +70,17 @@ class ResumeState:
     best_weights: StateDict
 
 
-def copied_weights(network: nn.Module) -> StateDict:
-    """Return a copy of the weights and buffers, contiguous and on the CPU."""
-    return {
-        name: tensor.detach().to("cpu", copy=True).contiguous()
-        for name, tensor in network.state_dict().items()
-    }
-
-
-def write_weights(path: Path, weights: StateDict) -> None:
-    """Write a safetensors file of these weights, in place.
-
-    Raises:
-        UnfinishedError: the disk is full.
-    """
-    with _told_by_libraries(path):
-        save_file(weights, path)
-
-
 def save_resume_state(path: Path, state: ResumeState) -> None:
     """Replace the resume file by this state.
 
     Raises:
         UnfinishedError: the directory cannot be written, or the disk is full.
     """
-    with replacing(path) as temporary, _told_by_libraries(path):
-        torch.save(vars(state), temporary)
+    with replacing(path) as temporary:
+        try:
+            torch.save(vars(state), temporary)
+        except RuntimeError as error:  # what torch raises on a full disk
+            raise not_written(path, error) from error
 
 
 def load_resume_state(path: Path) -> ResumeState:
@@ -122,15 +104,3 @@ def load_resume_state(path: Path) -> ResumeState:
     raise ArtifactError(
         str(path), "is not a whole resume state", hint="start again without --resume"
     )
-
-
-@contextlib.contextmanager
-def _told_by_libraries(path: Path) -> Iterator[None]:
-    """Turn what torch and safetensors raise on a full disk into our own error."""
-    try:
-        yield
-    except (RuntimeError, safetensors.SafetensorError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UnfinishedError(
-            str(path), f"cannot be written: {reason}", hint="is the disk full?"
-        ) from error

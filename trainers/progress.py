@@ -12,15 +12,18 @@ from artifacts.training_records import Epoch, Recipe
 from errors import ArtifactError, UsageError
 from models import build
 from models.classifier import Classifier
+from models.trial import require_logits
+from models.weights import copied_weights
 from trainers.batches import batch_sizes
-from trainers.checkpoints import ResumeState, StateDict, copied_weights
+from trainers.checkpoints import ResumeState, StateDict
+from trainers.initial_weights import take_initial_weights
 from trainers.loop import Trainee
 from trainers.optimization import optimizer_for
 from trainers.position import PassResult, Position, start_of_epoch
 from trainers.processes import Processes
 
 # Compared part by part, or following from what is compared.
-_NOT_COMPARED = ("dataset", "model", "hyperparameters", "mean", "std")
+_NOT_COMPARED = ("dataset", "model", "hyperparameters", "initial_weights", "mean", "std")
 
 
 @dataclass(kw_only=True)
@@ -101,11 +104,28 @@ class Progress:
 
 
 def started_progress(recipe: Recipe, processes: Processes, *, compiled: bool) -> Progress:
-    """Return a training before its first step, with the initial weights of the recipe's seed."""
+    """Return a training before its first step, with the weights that the recipe begins with.
+
+    Raises:
+        UsageError: the network does not take such images.
+        ArtifactError: the file of initial weights does not fit the network.
+    """
     torch.manual_seed(recipe.seed)
     classifier = build(**recipe.model.model_dump(), mean=recipe.mean, std=recipe.std)
-    # Convolutions are faster with the channels innermost; other layers do not notice.
-    classifier = classifier.to(processes.device).to(memory_format=torch.channels_last)
+    if recipe.initial_weights is not None:
+        take_initial_weights(classifier, recipe.model, recipe.initial_weights)
+    classifier = classifier.to(processes.device)
+    if recipe.model.file is None:
+        # Convolutions are faster with the channels innermost, and other layers do not notice. But
+        # a user's own `view` may rely on the usual order.
+        classifier = classifier.to(memory_format=torch.channels_last)
+    require_logits(
+        classifier,
+        recipe.model.name,
+        num_classes=recipe.model.num_classes,
+        in_channels=recipe.model.in_channels,
+        image_size=recipe.model.image_size,
+    )
     forward = processes.in_parallel(classifier.network)
     settings = recipe.hyperparameters
     decay = settings.weight_averaging
@@ -206,7 +226,8 @@ def _differences(begun: Recipe, wanted: Recipe) -> list[str]:
     """Return what decides a training and differs; where the dataset lies does not decide it."""
     pairs = {
         "dataset": (_dataset(begun), _dataset(wanted)),
-        "model": (begun.model.name, wanted.model.name),
+        "model": (_model(begun), _model(wanted)),
+        "initial weights": (_initial(begun), _initial(wanted)),
         **{key: (getattr(begun, key), value) for key, value in wanted if key not in _NOT_COMPARED},
         **{
             key: (getattr(begun.hyperparameters, key), value)
@@ -214,6 +235,16 @@ def _differences(begun: Recipe, wanted: Recipe) -> list[str]:
         },
     }
     return [f"{key} {old}, not {new}" for key, (old, new) in pairs.items() if old != new]
+
+
+def _model(recipe: Recipe) -> str:
+    name, sha256 = recipe.model.name, recipe.model.file_sha256
+    return f"{name} ({sha256[:12]})" if sha256 else name
+
+
+def _initial(recipe: Recipe) -> str:
+    weights = recipe.initial_weights
+    return weights.sha256[:12] if weights else "none"
 
 
 def _dataset(recipe: Recipe) -> str:

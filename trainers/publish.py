@@ -10,7 +10,7 @@ from artifacts.files import replacing, sha256_of_file
 from artifacts.run_directory import RunDirectory
 from artifacts.training_records import Training
 from models.cost import parameter_count
-from trainers.checkpoints import write_weights
+from models.weights import write_weights
 from trainers.progress import Progress
 
 

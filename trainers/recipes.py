@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from artifacts.choices import RecipeName, TrainingPrecision
 from artifacts.training_records import Augmentation, Hyperparameters, Recipe
+from models.names import library_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +68,11 @@ _RESNET = _LENET.model_copy(
 _RESNET_ON_DIGITS = _PERCEPTRON.model_copy(
     update={"epochs": 4, "weight_decay": 5e-4, "augmentation": Augmentation()}
 )
+# For networks that nobody tried here: AdamW at a rate that both convolutions and attention bear.
+_ANY_NETWORK = _LENET.model_copy(
+    update={"epochs": 20, "optimizer": "adamw", "lr": 1e-3, "weight_decay": 0.01}
+)
+_FINE_TUNING = _ANY_NETWORK.model_copy(update={"epochs": 10, "lr": 1e-4})
 _ASSIGNMENT = NamedRecipe(
     settings=_PERCEPTRON.model_copy(
         update={
@@ -149,18 +155,31 @@ _BEST = {
 }
 
 
-def named_recipe(recipe: RecipeName, model: str, dataset: str) -> NamedRecipe:
-    """Return the recipe's settings for a network of that name on that dataset."""
+def named_recipe(
+    recipe: RecipeName, model: str, dataset: str, *, fine_tuning: bool = False
+) -> NamedRecipe:
+    """Return the recipe's settings for a network of that name on that dataset.
+
+    Args:
+        recipe: its name.
+        model: name of the network.
+        dataset: name of the dataset.
+        fine_tuning: whether the training begins with weights that were trained before.
+    """
     if recipe == "assignment":
         return _ASSIGNMENT
+    if fine_tuning:
+        return NamedRecipe(settings=_FINE_TUNING, val_split=0.1)
     if dataset == "digits" and model.startswith("resnet"):
         return NamedRecipe(settings=_RESNET_ON_DIGITS, val_split=0.1)
-    return _BEST[model]
+    return _BEST.get(model, NamedRecipe(settings=_ANY_NETWORK, val_split=0.1))
 
 
 def expectation_for(recipe: Recipe) -> Expectation | None:
     """Return what a training should reach, if it is one that was measured."""
     model, dataset = recipe.model.name, recipe.dataset.name
+    if recipe.initial_weights is not None:
+        return None
     named = named_recipe(recipe.recipe, model, dataset)
     anyhow = {"precision": "float32"}  # the device's choice, as `default_precision` says
     settings = (named.settings, recipe.hyperparameters)
@@ -173,5 +192,9 @@ def expectation_for(recipe: Recipe) -> Expectation | None:
 
 
 def default_precision(model: str, device_type: str) -> TrainingPrecision:
-    """Return bfloat16 for ResNets on a GPU, whose tensor cores it needs; else float32."""
-    return "bfloat16" if device_type == "cuda" and model.startswith("resnet") else "float32"
+    """Return bfloat16 on a GPU, whose tensor cores want it, for networks known to bear it.
+
+    Those are ResNets and the networks of libraries; else float32.
+    """
+    bears = model.startswith("resnet") or library_of(model) is not None
+    return "bfloat16" if device_type == "cuda" and bears else "float32"

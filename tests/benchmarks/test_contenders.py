@@ -8,7 +8,9 @@ import pytest
 from artifacts.training_records import Recipe
 from benchmarks.arithmetic import arithmetic_alone
 from benchmarks.contenders import KerasFit, MissingContenderError, bare_loop, ours
+from commands.run_data import dataset_spec
 from data import Dataset, load_dataset
+from models import network_name
 from trainers.plan import planned_training
 from trainers.processes import processes_of
 from trainers.splits import TrainingIndices
@@ -22,9 +24,8 @@ def digits() -> Dataset:
 def planned(dataset: Dataset, model: str = "mlp") -> tuple[Recipe, TrainingIndices]:
     return planned_training(
         dataset,
-        source="digits",
-        data_dir=None,
-        model=model,
+        spec=dataset_spec(dataset, "digits"),
+        network=network_name(model),
         recipe="assignment",
         overrides={"epochs": 3},
         val_split=None,

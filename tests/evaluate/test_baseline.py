@@ -44,6 +44,7 @@ def compared(
 )
 def test_accuracy_is_worse_only_where_its_interval_says_so(correct: int, worse: bool) -> None:
     comparison = compared(correct=correct)
+    assert comparison.accuracy_change_ci95 is not None
     low, high = comparison.accuracy_change_ci95
     assert low <= (correct - 990) / 1000 <= high
     assert comparison.accuracy_worse is worse

@@ -8,7 +8,7 @@ import pytest
 from artifacts.chain import exported_network
 from artifacts.choices import Scenario
 from artifacts.run_directory import RunDirectory
-from commands.steps import dataset_of_run
+from commands.run_data import dataset_of_run
 from errors import UsageError
 from evaluate import timing
 from evaluate.latency import LatencyOptions

@@ -11,7 +11,7 @@ from torch import nn
 from artifacts.chain import trained_network
 from artifacts.run_directory import RunDirectory
 from commands.main import main
-from commands.steps import dataset_of_run
+from commands.run_data import dataset_of_run
 from errors import UnfinishedError, UsageError
 from export import graph as graph_module
 from export.graph import graph_from_classifier, opset_of

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from artifacts.training_records import Augmentation, Recipe
+from commands.run_data import dataset_spec
 from data import Dataset, load_dataset
 from errors import UsageError
+from models import network_name
 from trainers.plan import planned_training
 from trainers.splits import TrainingIndices
 
@@ -17,16 +19,15 @@ def planned(
     dataset: Dataset, overrides: dict[str, object] | None = None, **changes: object
 ) -> tuple[Recipe, TrainingIndices]:
     usual: dict[str, object] = {
-        "source": "digits",
-        "data_dir": None,
-        "model": "mlp",
+        "spec": dataset_spec(dataset, "digits"),
         "recipe": "best",
         "val_split": None,
         "subset": 1.0,
         "seed": 3,
         "device_type": "cpu",
     }
-    options = usual | changes | {"overrides": overrides or {}}
+    network = network_name(str(changes.pop("model", "mlp")))
+    options = usual | changes | {"overrides": overrides or {}, "network": network}
     return planned_training(dataset, **options)  # type: ignore[arg-type]
 
 

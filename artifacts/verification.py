@@ -1,0 +1,127 @@
+"""Every link of a run's chain, held or broken: what `verify` tells, where others stop at the first.
+
+evaluation -> ONNX file and reference -> checkpoint -> recipe -> dataset
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from artifacts.chain import exported_network, require_hash, trained_network
+from artifacts.evaluation_records import Evaluation
+from artifacts.export_records import Export
+from artifacts.json_records import Record, RecordType, read_record
+from artifacts.run_directory import RunDirectory
+from artifacts.training_records import Imported, ModelSpec, Recipe, Training
+from errors import ArtifactError
+
+
+class Link(Record):
+    """One thing that another one speaks of."""
+
+    name: str
+    of: str  # the record that speaks of it
+    holds: bool | None  # None: could not be checked
+    detail: str | None = None  # what is wrong, or why it was not checked
+
+
+def checked_links(run: RunDirectory) -> tuple[Link, ...]:
+    """Return every link between the files of a run, all broken ones among them.
+
+    Raises:
+        ArtifactError: there is no network in the directory.
+    """
+    if not run.training.is_file() and not run.imported.is_file():
+        trained_network(run)  # says what is missing
+    return (*_network_links(run), *_export_links(run), *_evaluation_links(run))
+
+
+def _network_links(run: RunDirectory) -> Iterator[Link]:
+    if run.training.is_file():
+        training = _read(run.training, Training)
+        if isinstance(training, Link):
+            yield training
+            return
+        yield _hash_link(run.recipe, training.recipe_sha256, run.training)
+        yield _hash_link(run.weights, training.checkpoint_sha256, run.training)
+        recipe = _read(run.recipe, Recipe)
+        yield from _source_links(recipe, run.recipe)
+        return
+    imported = _read(run.imported, Imported)
+    if isinstance(imported, Link):
+        yield imported
+        return
+    yield _hash_link(run.weights, imported.checkpoint_sha256, run.imported)
+    yield from _source_links(imported, run.imported)
+
+
+def _source_links(record: Recipe | Imported | Link, path: Path) -> Iterator[Link]:
+    """Yield the user's own file, where the network is defined in one."""
+    if isinstance(record, Link):
+        yield record
+        return
+    model: ModelSpec = record.model
+    if model.file is not None and model.file_sha256 is not None:
+        yield _hash_link(Path(model.file), model.file_sha256, path)
+
+
+def _export_links(run: RunDirectory) -> Iterator[Link]:
+    if not run.export.is_file():
+        yield Link(name="export", of=run.root.name, holds=None, detail="not exported yet")
+        return
+    export = _read(run.export, Export)
+    if isinstance(export, Link):
+        yield export
+        return
+    for precision, variant in export.variants.items():
+        try:
+            exported_network(run, precision)
+        except ArtifactError as error:
+            yield _broken(variant.file, run.export, error)
+        else:
+            yield Link(name=variant.file, of=run.export.name, holds=True)
+    yield _hash_link(run.reference, export.reference.sha256, run.export)
+
+
+def _evaluation_links(run: RunDirectory) -> Iterator[Link]:
+    export = _read(run.export, Export) if run.export.is_file() else None
+    for path in sorted(run.evaluations.glob("*.json")):
+        name = f"{path.parent.name}/{path.name}"
+        evaluation = _read(path, Evaluation)
+        if isinstance(evaluation, Link):
+            yield evaluation
+        elif isinstance(export, Export):
+            problem = _stale(evaluation, export)
+            yield Link(name=name, of=run.export.name, holds=problem is None, detail=problem)
+        else:
+            yield Link(name=name, of=run.export.name, holds=None, detail="there is no export")
+
+
+def _stale(evaluation: Evaluation, export: Export) -> str | None:
+    """Return what an evaluation is of that is not what was exported last."""
+    variant = export.variants.get(evaluation.model.precision)
+    if variant is None or variant.onnx_sha256 != evaluation.model.onnx_sha256:
+        return "is of another ONNX file than was exported last: evaluate again"
+    if evaluation.reference_sha256 != export.reference.sha256:
+        return "is against another reference than was recorded last: evaluate again"
+    if evaluation.dataset.sha256 != export.reference.dataset_sha256:
+        return "is on another dataset: evaluate again"
+    return None
+
+
+def _hash_link(path: Path, sha256: str, record: Path) -> Link:
+    try:
+        require_hash(path, sha256, record=record)
+    except ArtifactError as error:
+        return _broken(path.name, record, error)
+    return Link(name=path.name, of=record.name, holds=True)
+
+
+def _read(path: Path, kind: type[RecordType]) -> RecordType | Link:
+    try:
+        return read_record(path, kind)
+    except ArtifactError as error:
+        return _broken(path.name, path.parent, error)
+
+
+def _broken(name: str, of: Path, error: ArtifactError) -> Link:
+    return Link(name=name, of=of.name, holds=False, detail=str(error))

@@ -1,0 +1,109 @@
+"""The options that say which network, and with which weights; what they mean together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from commands.options import Function
+from errors import UsageError
+from models import MODEL_NAMES, NetworkName, network_name
+
+if TYPE_CHECKING:  # at run time these load pydantic
+    from artifacts.training_records import InitialWeights, Normalization
+
+WHICH = (
+    f"{', '.join(MODEL_NAMES)}; torchvision:NAME, timm:NAME; or FILE.py:FUNCTION, whose code is"
+    " run: a function of num_classes and in_channels that returns a torch.nn.Module."
+)
+
+
+def model_option(default: str | None) -> Callable[[Function], Function]:
+    """Add --model."""
+    shown = "" if default is not None else "  [default: the run's own]"
+    return click.option(
+        "--model",
+        default=default,
+        show_default=default is not None,
+        metavar="NAME|FILE.py:FUNCTION",
+        help=f"Network: {WHICH}{shown}",
+    )
+
+
+def pretrained_option(function: Function) -> Function:
+    """Add --pretrained."""
+    return click.option(
+        "--pretrained",
+        is_flag=True,
+        help="Take the library's own weights, downloaded unless they are here.",
+    )(function)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChosenNetwork:
+    """What the options mean.
+
+    Attributes:
+        network: which one.
+        weights: the file that it begins with, if any.
+        normalization: that those weights want, where that is known.
+        classes: what their logits stand for, where that is known.
+    """
+
+    network: NetworkName
+    weights: "InitialWeights | None" = None
+    normalization: "Normalization | None" = None
+    classes: tuple[str, ...] | None = None
+
+
+def chosen_network(
+    model: str, *, weights: Path | None, pretrained: bool, option: str
+) -> ChosenNetwork:
+    """Return the network that was asked for, its weights downloaded if that was asked for too.
+
+    Args:
+        model: as the user named it.
+        weights: a file of them.
+        pretrained: take the library's own.
+        option: that named the file, for the error.
+
+    Raises:
+        UsageError: there is no such network; or both a file and the library's weights are wanted.
+        ArtifactError: the file is missing, or the library's weights cannot be downloaded.
+    """
+    network = network_name(model)
+    if weights is not None and pretrained:
+        raise UsageError(option, "cannot be given with --pretrained: both name the weights")
+    if weights is None and not pretrained:
+        return ChosenNetwork(network=network)
+    from artifacts.files import sha256_of_file
+    from artifacts.training_records import InitialWeights
+    from models.libraries import pretrained as library_weights
+
+    classes = None
+    if weights is None:
+        offered = library_weights(network.name)
+        weights, classes = offered.file, offered.classes
+    return ChosenNetwork(
+        network=network,
+        weights=InitialWeights(file=str(weights.resolve()), sha256=sha256_of_file(weights)),
+        normalization=_normalization(network, weights),
+        classes=classes,
+    )
+
+
+def _normalization(network: NetworkName, weights: Path) -> "Normalization | None":
+    """Return what the weights want: what their file says, else what their library does."""
+    from artifacts.training_records import Normalization
+    from models.foreign_weights import read_weights
+    from models.libraries import normalization
+
+    found = read_weights(weights)
+    if found.mean is not None and found.std is not None:
+        return Normalization(mean=found.mean, std=found.std)
+    if network.library is None:
+        return None
+    mean, std = normalization(network.name)
+    return Normalization(mean=mean, std=std)

@@ -1,0 +1,120 @@
+"""`verify`: every link of a run's chain of hashes, and its recorded reference computed again."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from commands.options import data_dir_option, dataset_option, output_options
+from errors import ArtifactError, DatasetError
+
+if TYPE_CHECKING:  # at run time they load pydantic and numpy
+    from artifacts.run_directory import RunDirectory
+    from artifacts.verification import Link
+    from data import Dataset
+
+
+@click.command("verify")
+@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--no-recompute", is_flag=True, help="Check hashes alone: PyTorch's reference stays as it is."
+)
+@dataset_option(None)
+@data_dir_option
+@output_options
+def command(
+    run: Path | None,
+    no_recompute: bool,
+    dataset: str | None,
+    data_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Check a run from its evaluations down to its dataset; the run made last unless named.
+
+    Ends with exit code 0 where every link holds, 4 where one is broken.
+
+    \b
+    Example: python cli.py verify runs/digits-lenet5
+    """
+    from artifacts.verification import checked_links
+    from commands.console import print_json, print_pairs, show_log
+    from commands.run_data import run_or_last
+
+    show_log()
+    directory = run_or_last(run)
+    links = [*checked_links(directory)]
+    links += _data_links(
+        directory, dataset, data_dir, recompute=not no_recompute and _all_hold(links)
+    )
+    broken = [link for link in links if link.holds is False]
+    if as_json:
+        print_json(
+            {
+                "schema": 1,
+                "run": str(directory.root),
+                "intact": not broken,
+                "links": [link.to_dict() for link in links],
+            }
+        )
+    else:
+        print_pairs(f"chain of {directory.root}", [(link.name, _told(link)) for link in links])
+    if broken:
+        count = f"{len(broken)} links" if len(broken) > 1 else "one link"
+        raise ArtifactError(
+            str(directory.root), f"{count} broken, first {broken[0].name}: {broken[0].detail}"
+        )
+
+
+def _data_links(
+    run: "RunDirectory", source: str | None, data_dir: Path | None, *, recompute: bool
+) -> "list[Link]":
+    """Return whether the dataset is the one of the record, and the reference what PyTorch says."""
+    from artifacts.chain import trained_network
+    from artifacts.verification import Link
+    from commands.run_data import dataset_of_run
+
+    record = (run.training if run.training.is_file() else run.imported).name
+    try:
+        spec = trained_network(run).dataset
+    except ArtifactError:
+        return [Link(name="dataset", of=record, holds=None, detail="its record is broken")]
+    try:
+        data = dataset_of_run(spec, source, data_dir)
+        assert data.test.sha256 == data.split_sha256["test"]  # opening it verifies its pixels
+    except DatasetError as error:
+        return [Link(name="dataset", of=record, holds=False, detail=str(error))]
+    links = [Link(name="dataset", of=record, holds=True)]
+    if recompute and run.export.is_file():
+        links.append(_reference_link(run, data))
+    return links
+
+
+def _reference_link(run: "RunDirectory", data: "Dataset") -> "Link":
+    from artifacts.chain import exported_network
+    from artifacts.environment import is_installed
+    from artifacts.export_records import Export
+    from artifacts.json_records import read_record
+    from artifacts.verification import Link
+    from commands.console import step_progress
+
+    name, of = "PyTorch of now", run.reference.name
+    if not is_installed("torch"):
+        return Link(name=name, of=of, holds=None, detail="PyTorch is not installed here")
+    from evaluate.recorded import recomputed_reference
+
+    precision = next(iter(read_record(run.export, Export).variants))
+    with step_progress() as progress:
+        agreement = recomputed_reference(exported_network(run, precision), data, progress)
+    if agreement.max_abs is None:
+        return Link(name=name, of=of, holds=False, detail="a logit is not finite")
+    detail = f"largest logit difference {agreement.max_abs:.2g}"
+    return Link(name=name, of=of, holds=agreement.within_tolerance, detail=detail)
+
+
+def _all_hold(links: "list[Link]") -> bool:
+    return all(link.holds for link in links)
+
+
+def _told(link: "Link") -> str:
+    verdict = {True: "holds", False: "BROKEN", None: "not checked"}[link.holds]
+    return f"{verdict}, as {link.of} says" + (f": {link.detail}" if link.detail else "")

@@ -1,0 +1,134 @@
+"""A network that was trained elsewhere becomes a run, from which it is exported like any other."""
+
+import logging
+from pathlib import Path
+
+from artifacts.chain import TrainedNetwork, trained_network
+from artifacts.environment import current_environment
+from artifacts.files import replacing, sha256_of_file
+from artifacts.json_records import write_record
+from artifacts.run_directory import RunDirectory
+from artifacts.training_records import (
+    DatasetSpec,
+    Imported,
+    InitialWeights,
+    ModelSpec,
+    Normalization,
+)
+from data import Dataset
+from errors import UsageError
+from models import NetworkName, build
+from models.classifier import Classifier
+from models.cost import parameter_count
+from models.foreign_weights import ForeignWeights, class_count, load_foreign, read_weights
+from models.trial import require_logits
+from models.weights import copied_weights, write_weights
+
+log = logging.getLogger("onnxproof")
+# What torchvision's ToTensor makes of pixels, and nothing more.
+FROM_ZERO_TO_ONE = Normalization(mean=(0.0,), std=(255.0,))
+
+
+def imported_network(
+    run: RunDirectory,
+    network: NetworkName,
+    weights: InitialWeights,
+    dataset: Dataset,
+    *,
+    spec: DatasetSpec,
+    normalization: Normalization | None,
+    classes: tuple[str, ...] | None,
+    command: str,
+) -> TrainedNetwork:
+    """Write the network's weights and their record into the run; return what is there then.
+
+    Args:
+        run: must not hold a training.
+        network: which one the weights are of.
+        weights: their file.
+        dataset: what the network is to be proved on.
+        spec: the same, for the record.
+        normalization: of the pixels; None: what the file says, else pixels from 0 to 1.
+        classes: names of the logits; None: those of the dataset, else numbers.
+        command: for the record.
+
+    Raises:
+        UsageError: the run holds a training; the network does not take such images, or is for
+            another number of classes.
+        ArtifactError: the weights are damaged, or of another network.
+        UnfinishedError: the disk is full.
+    """
+    if run.training.is_file():
+        raise UsageError(
+            "--run",
+            f"{run.root} holds a network that was trained here",
+            hint="name another directory with --run, or export without --checkpoint",
+        )
+    found = read_weights(Path(weights.file))
+    channels, height, width = dataset.image_shape
+    count = class_count(found, network, channels, (height, width))
+    names = _class_names(classes, dataset, count)
+    model = ModelSpec(
+        name=network.name,
+        num_classes=count,
+        in_channels=channels,
+        image_size=(height, width),
+        file=network.file,
+        file_sha256=network.file_sha256,
+    )
+    normalization = normalization or _normalization(found)
+    classifier = _loaded(model, found, normalization)
+    with replacing(run.weights) as temporary:
+        write_weights(temporary, copied_weights(classifier))
+        run.imported.unlink(missing_ok=True)
+    record = Imported(
+        model=model,
+        classes=names,
+        dataset=spec,
+        normalization=normalization,
+        source=weights,
+        checkpoint=run.weights.name,
+        checkpoint_sha256=sha256_of_file(run.weights),
+        parameters=parameter_count(classifier),
+        environment=current_environment(),
+        command=command,
+    )
+    write_record(run.imported, record)
+    return trained_network(run)
+
+
+def _loaded(model: ModelSpec, found: ForeignWeights, normalization: Normalization) -> Classifier:
+    classifier = build(**model.model_dump(), mean=normalization.mean, std=normalization.std)
+    load_foreign(found, classifier.network)
+    require_logits(
+        classifier,
+        model.name,
+        num_classes=model.num_classes,
+        in_channels=model.in_channels,
+        image_size=model.image_size,
+    )
+    return classifier
+
+
+def _normalization(found: ForeignWeights) -> Normalization:
+    if found.mean is not None and found.std is not None:
+        return Normalization(mean=found.mean, std=found.std)
+    log.warning(
+        "%s does not say how pixels are scaled: taken as 0 to 1; --mean and --std say otherwise",
+        found.path.name,
+    )
+    return FROM_ZERO_TO_ONE
+
+
+def _class_names(classes: tuple[str, ...] | None, dataset: Dataset, count: int) -> tuple[str, ...]:
+    if dataset.labelled:
+        if len(dataset.classes) != count:
+            raise UsageError(
+                "--dataset",
+                f"{dataset.name} has {len(dataset.classes)} classes, the network {count}",
+                hint="a folder of images without labels proves parity for any number of classes",
+            )
+        return dataset.classes
+    if classes is not None and len(classes) == count:
+        return classes
+    return tuple(str(number) for number in range(count))
