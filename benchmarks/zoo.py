@@ -4,7 +4,7 @@
 
 Each network has random weights and a process of its own, so that one that crashes, hangs or runs
 out of memory costs one row. The file of results is written after each row; the same command again
-goes on with the networks that have none yet at these versions.
+goes on with the networks that have none yet at these versions, or that could not be measured.
 """
 
 import json
@@ -66,7 +66,7 @@ def command(library: str, models: tuple[str, ...], out: Path | None, one: str | 
     rows = _rows_so_far(out)
     names = models or _names(library)
     for number, name in enumerate(names, start=1):
-        if name not in rows:
+        if name not in rows or rows[name]["verdict"] == "error":
             rows[name] = _in_a_process(name)
             ordered = [rows[key] for key in sorted(rows)]
             write_measurement(out, measurement_head() | {"versions": _versions(), "rows": ordered})

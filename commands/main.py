@@ -15,7 +15,15 @@ from artifacts.version import ONNXPROOF_VERSION
 from commands.streams import forgiving_streams
 from errors import OnnxproofError, UnfinishedError, UsageError
 
-COMMANDS = ("train", "export", "evaluate", "verify", "pipeline", "doctor")  # in the order of --help
+COMMANDS = (
+    "train",
+    "export",
+    "evaluate",
+    "verify",
+    "pipeline",
+    "models",
+    "doctor",
+)  # in the order of --help
 EXIT_USAGE = UsageError.exit_code
 EXIT_UNFINISHED = UnfinishedError.exit_code
 

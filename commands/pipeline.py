@@ -5,16 +5,17 @@ from pathlib import Path
 
 import click
 
+from commands.networks import WHICH
 from commands.options import (
     batch_sizes_option,
     data_dir_option,
     dataset_option,
+    image_size_option,
     network_names,
     output_options,
     provider_option,
 )
 from errors import UsageError
-from models import MODEL_NAMES
 
 
 @click.command("pipeline")
@@ -24,10 +25,11 @@ from models import MODEL_NAMES
     metavar="NAME,NAME,...",
     default="mlp,lenet5,resnet18",
     show_default=True,
-    help=f"Networks: {', '.join(MODEL_NAMES)}.",
+    help=f"Networks: {WHICH}",
 )
 @dataset_option("digits")
 @data_dir_option
+@image_size_option
 @provider_option
 @click.option("--epochs", type=click.IntRange(1, 10**9), help="For every network.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
@@ -37,6 +39,7 @@ def command(
     models: tuple[str, ...],
     dataset: str,
     data_dir: Path | None,
+    image_size: tuple[int, int] | None,
     provider: str,
     epochs: int | None,
     seed: int,
@@ -77,6 +80,7 @@ def command(
                 model=model,
                 dataset=dataset,
                 data_dir=data_dir,
+                image_size=image_size,
                 overrides={"epochs": epochs},
                 seed=seed,
             )

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from errors import ArtifactError
 from models.libraries import AUXILIARY
+from models.meta import built_without_numbers
 from models.names import NetworkName
-from models.registry import build
 
 _NESTED = ("state_dict", "model_state_dict", "model", "net", "weights")
 OWN_PREFIX, NORMALIZATION = "network.", ("mean", "std")  # of `models.classifier`
@@ -129,15 +129,14 @@ def class_count(
 def _shapes(
     name: NetworkName, num_classes: int, in_channels: int, image_size: tuple[int, int]
 ) -> dict[str, tuple[int, ...]]:
-    with torch.device("meta"):
-        network = build(
-            name.name,
-            num_classes=num_classes,
-            in_channels=in_channels,
-            image_size=image_size,
-            file=name.file,
-            file_sha256=name.file_sha256,
-        ).network
+    network = built_without_numbers(
+        name.name,
+        num_classes=num_classes,
+        in_channels=in_channels,
+        image_size=image_size,
+        file=name.file,
+        file_sha256=name.file_sha256,
+    ).network
     return {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
 
 

@@ -122,7 +122,7 @@ def pretrained(name: str) -> Pretrained:
         raise ArtifactError(
             name,
             f"its weights cannot be downloaded: {lines[0]}",
-            hint="download them elsewhere and name their file: train --weights, export --checkpoint",
+            hint="bring the file: train takes it as --weights, export as --checkpoint",
         ) from error
 
 
