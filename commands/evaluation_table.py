@@ -42,8 +42,8 @@ def networks_table(evaluations: list[Evaluation]) -> Table:
     """Return one row a network; fits 80 columns."""
     sizes = sorted({timing.batch_size for e in evaluations for timing in e.latency})
     table = Table(box=SIMPLE_HEAD, padding=(0, 0), pad_edge=False)
-    table.add_column("network")
-    table.add_column("parameters", justify="right")
+    table.add_column("network", overflow="fold")
+    table.add_column("parameters", justify="right", no_wrap=True)
     for side in ("PyTorch", "ONNX"):
         table.add_column(f"{side} %\n95% CI", justify="right")
     table.add_column("largest\ndiff", justify="right")

@@ -10,6 +10,7 @@ import click
 
 from artifacts.choices import PRECISIONS
 from commands.main import Invocation
+from errors import UsageError
 from models import network_name
 
 LARGEST_SIDE = 8192  # pixels
@@ -134,7 +135,10 @@ def network_names(_ctx: click.Context, _param: click.Parameter, value: str) -> t
     """Return the different networks of a list such as mlp,lenet5; a callback of click's options."""
     names = tuple(part.strip() for part in value.split(","))
     for name in names:
-        network_name(name)  # refuses what is none
+        try:
+            network_name(name)
+        except UsageError as error:
+            raise click.BadParameter(error.problem) from error
     return tuple(dict.fromkeys(names))
 
 

@@ -97,7 +97,7 @@ def test_exit_1_when_the_median_is_above_the_gate(run: Path) -> None:
         ([], None),
         (["trian"], "error: unknown command 'trian': wanted one of train, "),
         (["train", "--epochs", "0"], "error: --epochs: 0 is not in the range"),
-        (["train", "--model", "lenet"], "error: --model: 'lenet' is not one of"),
+        (["train", "--model", "lenet"], "error: --model: unknown network 'lenet': wanted one of"),
         (["train", "--nope"], "error: --nope: no such option"),
         (["train", "--dataset", "mnits"], "error: --dataset: unknown dataset 'mnits'"),
         (["train", "--device", "warp"], "error: --device: unknown device 'warp'"),

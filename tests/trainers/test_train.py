@@ -39,7 +39,7 @@ def test_old_training_stays_whole_when_the_new_one_cannot_be_written(
     def full_disk(*_arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("trainers.checkpoints.save_file", full_disk)
+    monkeypatch.setattr("models.weights.save_file", full_disk)
     assert train(tiny_npz, folder / "run", "--seed", "9", epochs=1) == 5
     after = {path.name: path.read_bytes() for path in (folder / "run").iterdir()}
     assert {name for name in after if after[name] != before[name]} == {"resume.pt"}

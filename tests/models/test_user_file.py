@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from errors import ArtifactError, UsageError
+from models import build, network_name
+from models.classifier import Classifier
+from tests.models.networks import written
+
+
+def built(path: Path, function: str = "factory") -> Classifier:
+    name = network_name(f"{path}:{function}")
+    return build(
+        name.name,
+        num_classes=5,
+        in_channels=2,
+        image_size=(8, 6),
+        file=name.file,
+        file_sha256=name.file_sha256,
+    )
+
+
+def test_network_of_a_file_gives_logits_of_raw_pixels(tmp_path: Path) -> None:
+    classifier = built(written(tmp_path)).eval()
+    assert classifier(torch.zeros((3, 2, 8, 6), dtype=torch.uint8)).shape == (3, 5)
+
+
+def test_function_that_asks_for_it_is_given_the_image_size(tmp_path: Path) -> None:
+    text = """\
+from torch import nn
+
+def factory(num_classes, in_channels, image_size):
+    height, width = image_size
+    return nn.Sequential(nn.Flatten(), nn.Linear(in_channels * height * width, num_classes))
+"""
+    classifier = built(written(tmp_path, text))
+    assert classifier(torch.zeros((3, 2, 8, 6), dtype=torch.uint8)).shape == (3, 5)
+
+
+def test_modules_beside_the_file_can_be_imported_but_ours_stay_ours(tmp_path: Path) -> None:
+    (tmp_path / "my_layers.py").write_text("from torch import nn\nLayer = nn.Flatten\n")
+    (tmp_path / "data.py").write_text("raise SystemExit('not this one')\n")
+    text = "import my_layers\ndef factory(num_classes, in_channels): return my_layers.Layer()\n"
+    assert isinstance(built(written(tmp_path, text)).network, torch.nn.Flatten)
+    import data
+
+    assert not hasattr(data, "__file__") or "site" not in str(data.__file__)
+    assert hasattr(data, "load_dataset")
+
+
+def test_file_that_changed_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    name = network_name(f"{path}:factory")
+    path.write_text(path.read_text() + "# changed\n")
+    with pytest.raises(ArtifactError, match=r"net\.py: is not the file that the network was made"):
+        build(
+            name.name,
+            num_classes=5,
+            in_channels=2,
+            image_size=(8, 6),
+            file=name.file,
+            file_sha256=name.file_sha256,
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("def other(num_classes, in_channels): ...\n", r"no function 'factory': it defines other"),
+        ("factory = 3\n", r"no function 'factory': it defines none"),
+        ("def factory(:\n", r"net\.py: SyntaxError: .* at net\.py:1"),
+        ("import nothing_of_this_name\n", r"No module named 'nothing_of_this_name' at net\.py:1"),
+        (
+            "def factory(num_classes, in_channels):\n    return 3\n",
+            r"nn\.Module .* found int",
+        ),
+        (
+            "def factory(num_classes, in_channels):\n    raise RuntimeError('too many')\n",
+            r"too many at net\.py:2 in factory \(raise RuntimeError\('too many'\)\)",
+        ),
+        ("def factory(classes):\n    return None\n", r"TypeError: .*num_classes"),
+    ],
+)
+def test_file_that_makes_no_network_is_told_by_its_line(
+    text: str, told: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=told) as caught:
+        built(written(tmp_path, text))
+    assert "\n" not in str(caught.value)
