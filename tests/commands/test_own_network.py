@@ -1,0 +1,240 @@
+"""A network and images of the user's own, through every command."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from artifacts.logits import load_reference
+from commands.main import main
+from tests.models.networks import TWO_BRANCHES, written
+
+Capture = pytest.CaptureFixture[str]
+SIZES = ((24, 20), (40, 30), (17, 33))  # width, height
+THEIRS = ("--checkpoint", "theirs.pt", "--model", "net.py:factory")
+COLOURS = {"blue": (20, 40, 200), "green": (30, 190, 40), "red": (210, 30, 20)}
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def photos(here: Path) -> Path:
+    """Three colours as PNG and JPEG in three sizes, ten each to train on and five to test."""
+    random = np.random.default_rng(0)
+    for split, count in (("train", 10), ("test", 5)):
+        for name, colour in COLOURS.items():
+            folder = here / "photos" / split / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                width, height = SIZES[number % 3]
+                pixels = np.array(colour) + random.normal(0, 25, (height, width, 3))
+                image = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+                image.save(folder / f"{number}.{'jpg' if number % 2 else 'png'}")
+    return here / "photos"
+
+
+def printed(capsys: Capture, *arguments: str, code: int = 0) -> Any:
+    assert main([*arguments, "--json"]) == code, capsys.readouterr().err
+    return json.loads(capsys.readouterr().out)
+
+
+def test_own_network_goes_through_every_command(here: Path, capsys: Capture) -> None:
+    trained = printed(capsys, "train", "--model", "net.py:factory", "--epochs", "4")
+    run = Path("runs/digits-net.py-factory")
+    recipe = json.loads((run / "recipe.json").read_text())
+    assert recipe["model"]["name"] == "net.py:factory"
+    assert recipe["model"]["file"] == str(here / "net.py")
+    exported = printed(capsys, "export")
+    assert exported["inputs"][0]["dtype"] == "uint8"
+    evaluation = printed(capsys, "evaluate", "--batch-sizes", "1,5", "--min-seconds", "0.1")
+    assert evaluation["verdict"] == "pass"
+    assert evaluation["model"]["parameters"] == trained["parameters"]
+    assert evaluation["accuracy"]["top1"] > 0.5
+    assert evaluation["latency"][1]["pytorch"]
+    live = printed(capsys, "evaluate", "--no-latency", "--reference", "live")
+    assert live["parity"]["live"]["max_abs"] == 0
+    assert printed(capsys, "verify")["intact"]
+
+
+def test_own_images_of_many_sizes_go_through_every_command(photos: Path, capsys: Capture) -> None:
+    options = ["--dataset", str(photos), "--model", "net.py:factory"]
+    assert main(["train", *options]) == 4
+    assert "--image-size" in capsys.readouterr().err
+    printed(capsys, "train", *options, "--image-size", "20", "--epochs", "8", "--batch-size", "8")
+    exported = printed(capsys, "export")
+    assert exported["inputs"][0]["shape"][1:] == [3, 20, 20]
+    evaluation = printed(capsys, "evaluate", "--no-latency", "--min-accuracy", "0.8")
+    assert evaluation["accuracy"]["examples"] == 15
+    assert [entry["label"] for entry in evaluation["accuracy"]["per_class"]] == sorted(COLOURS)
+    files = sorted((photos / "test" / "red").iterdir())
+    found = printed(capsys, "predict", *map(str, files), "--top", "1")["images"]
+    predicted = [image["predictions"][0]["index"] for image in found]
+    reference = load_reference(Path("runs/photos-net.py-factory/reference.npz"))
+    assert predicted == reference.float32_NK[-5:].argmax(axis=1).tolist()
+
+
+@pytest.mark.parametrize(
+    "model", ["torchvision:shufflenet_v2_x0_5", "timm:test_resnet.r160_in1k", "timm:test_vit"]
+)
+def test_network_of_a_library_goes_through_every_command(
+    model: str, here: Path, capsys: Capture
+) -> None:
+    options = ["--image-size", "32", "--epochs", "1", "--subset", "0.2"]
+    printed(capsys, "train", "--model", model, *options)
+    assert printed(capsys, "export")["inputs"][0]["shape"][1:] == [1, 32, 32]  # grey, as it is
+    evaluation = printed(capsys, "evaluate", "--no-latency")
+    assert evaluation["parity"]["within_tolerance"]
+    assert printed(capsys, "verify")["intact"]
+
+
+def test_checkpoint_from_elsewhere_is_proved_on_images_without_labels(
+    photos: Path, capsys: Capture
+) -> None:
+    network = _network(classes=4, channels=3)
+    torch.save({"state_dict": network.state_dict()}, "theirs.pt")
+    options = ["--checkpoint", "theirs.pt", "--model", "net.py:factory", "--image-size", "24"]
+    folder = photos / "test" / "green"
+    printed(capsys, "export", *options, "--dataset", str(folder))
+    run = Path("runs/green-net.py-factory")
+    imported = json.loads((run / "imported.json").read_text())
+    assert imported["model"]["num_classes"] == 4
+    assert imported["normalization"] == {"mean": [0.0], "std": [255.0]}
+    evaluation = printed(capsys, "evaluate", "--batch-sizes", "2", "--min-seconds", "0.1")
+    assert evaluation["verdict"] == "pass"
+    assert evaluation["accuracy"] is None
+    assert not evaluation["dataset"]["labelled"]
+    parity = evaluation["parity"]
+    assert (parity["examples"], parity["pytorch_accuracy"], parity["mcnemar_p"]) == (5, None, None)
+    assert evaluation["latency"][0]["pytorch"]
+    assert printed(capsys, "verify")["intact"]
+    failed = printed(capsys, "evaluate", "--no-latency", "--min-accuracy", "0.1", code=1)
+    assert failed["failures"] == ["accuracy: the images have no labels for --min-accuracy"]
+    assert main(["evaluate", "--no-latency"]) == 0
+    assert "not measured: the images have no labels" in capsys.readouterr().out
+    # What PyTorch itself says of the images, without any of our code but the reader's.
+    pixels = [
+        np.asarray(Image.open(path).resize((24, 24), Image.Resampling.BILINEAR))
+        for path in sorted(folder.iterdir())
+    ]
+    images = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous() / 255
+    with torch.inference_mode():
+        theirs = network.eval()(images).numpy()
+    np.testing.assert_allclose(
+        load_reference(run / "reference.npz").float32_NK, theirs, rtol=1e-4, atol=1e-5
+    )
+
+
+def test_checkpoint_from_elsewhere_has_an_accuracy_where_there_are_labels(
+    here: Path, tiny_npz: Path, capsys: Capture
+) -> None:
+    torch.save(_network(classes=3, channels=1).state_dict(), "theirs.pt")
+    options = [*THEIRS]
+    printed(capsys, "export", *options, "--dataset", str(tiny_npz), "--mean", "0.1", "--std", "0.5")
+    record = json.loads(Path("runs/tiny-net.py-factory/imported.json").read_text())
+    assert record["normalization"] == {"mean": [25.5], "std": [127.5]}
+    evaluation = printed(capsys, "evaluate", "--no-latency")
+    assert evaluation["accuracy"]["examples"] == 67
+
+
+def test_training_begins_with_weights_from_elsewhere(here: Path, capsys: Capture) -> None:
+    torch.save(_network(classes=4, channels=1).state_dict(), "theirs.pt")
+    options = ["--model", "net.py:factory", "--weights", "theirs.pt", "--epochs", "1"]
+    assert main(["train", *options]) == 0
+    told = capsys.readouterr().err
+    assert "theirs.pt is for other classes: head.bias, head.weight begin at random" in told
+    recipe = json.loads(Path("runs/digits-net.py-factory/recipe.json").read_text())
+    assert recipe["initial_weights"]["file"] == str(here / "theirs.pt")
+    assert recipe["hyperparameters"]["optimizer"] == "adamw"
+
+
+def test_network_file_that_changed_after_training_is_refused(here: Path, capsys: Capture) -> None:
+    assert main(["train", "--model", "net.py:factory", "--epochs", "1"]) == 0
+    written(here, TWO_BRANCHES.replace("adaptive_max_pool2d", "adaptive_avg_pool2d"))
+    capsys.readouterr()
+    assert main(["export"]) == 4
+    assert "net.py: is not the file that the network was made from" in capsys.readouterr().err
+    assert main(["verify"]) == 4
+    assert "net.py" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told", "code"),
+    [
+        (["--model", "net.py:factory"], "--model: wants --checkpoint FILE or --pretrained", 2),
+        (["--mean", "0.5"], "--mean: wants --checkpoint FILE", 2),
+        (["--image-size", "8"], "--image-size: wants --checkpoint FILE", 2),
+        (["--checkpoint", "theirs.pt"], "--model: is missing", 2),
+        (list(THEIRS), "--dataset: is missing", 2),
+        (
+            [*THEIRS, "--dataset", "digits"],
+            "--dataset: digits has 10 classes, the network 4",
+            2,
+        ),
+        (
+            ["--checkpoint", "theirs.pt", "--model", "lenet5", "--dataset", "digits"],
+            "theirs.pt: has no tensor of lenet5's last layer",
+            4,
+        ),
+        (
+            ["--checkpoint", "none.pt", "--model", "lenet5", "--dataset", "digits"],
+            "none.pt: no such file",
+            4,
+        ),
+        (
+            ["--checkpoint", "theirs.pt", "--pretrained", "--model", "mlp", "--dataset", "digits"],
+            "--checkpoint: cannot be given with --pretrained",
+            2,
+        ),
+        (
+            ["--checkpoint", "theirs.pt", "--model", "net.py:nothing", "--dataset", "digits"],
+            "--model: net.py has no function 'nothing': it defines TwoBranches, factory",
+            2,
+        ),
+        (
+            [*THEIRS, "--dataset", "digits", "--std", "0"],
+            "--std: wanted numbers above zero",
+            2,
+        ),
+        (
+            [*THEIRS, "--dataset", "digits", "--mean", "1,2", "--std", "1,2,3"],
+            "--mean: wanted 1 or 3 numbers, found 2",
+            2,
+        ),
+    ],
+)
+def test_import_that_cannot_be_meant_is_told(
+    arguments: list[str], told: str, code: int, here: Path, capsys: Capture
+) -> None:
+    torch.save(_network(classes=4, channels=1).state_dict(), "theirs.pt")
+    assert main(["export", *arguments]) == code
+    assert f"error: {told}" in capsys.readouterr().err.replace(f"{here}/", "")
+    assert not Path("runs").exists()
+
+
+def test_import_leaves_a_training_alone(here: Path, capsys: Capture) -> None:
+    assert main(["train", "--model", "net.py:factory", "--epochs", "1"]) == 0
+    torch.save(_network(classes=10, channels=1).state_dict(), "theirs.pt")
+    options = [*THEIRS, "--dataset", "digits"]
+    assert main(["export", *options]) == 2
+    assert "holds a network that was trained here" in capsys.readouterr().err
+    assert main(["export"]) == 0
+    assert main(["export", *options, "--run", "runs/theirs"]) == 0
+    assert main(["train", "--model", "net.py:factory", "--run", "runs/theirs"]) == 2
+    assert "trained elsewhere: name another" in capsys.readouterr().err
+
+
+def _network(*, classes: int, channels: int) -> torch.nn.Module:
+    module: dict[str, Any] = {}
+    exec(TWO_BRANCHES, module)
+    torch.manual_seed(1)
+    network: torch.nn.Module = module["factory"](classes, channels)
+    return network
