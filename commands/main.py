@@ -15,7 +15,8 @@ from artifacts.version import ONNXPROOF_VERSION
 from commands.streams import forgiving_streams
 from errors import OnnxproofError, UnfinishedError, UsageError
 
-COMMANDS = ("train", "export", "evaluate", "pipeline", "doctor")  # in the order of --help
+# In the order of --help.
+COMMANDS = ("train", "export", "evaluate", "predict", "pipeline", "doctor")
 EXIT_USAGE = UsageError.exit_code
 EXIT_UNFINISHED = UnfinishedError.exit_code
 
