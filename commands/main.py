@@ -16,7 +16,7 @@ from commands.streams import forgiving_streams
 from errors import OnnxproofError, UnfinishedError, UsageError
 
 # In the order of --help.
-COMMANDS = ("train", "export", "evaluate", "predict", "pipeline", "doctor")
+COMMANDS = ("train", "export", "evaluate", "predict", "pipeline", "datasets", "doctor")
 EXIT_USAGE = UsageError.exit_code
 EXIT_UNFINISHED = UnfinishedError.exit_code
 

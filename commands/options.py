@@ -12,6 +12,7 @@ from commands.main import Invocation
 from models import MODEL_NAMES
 
 LARGEST_BATCH = 1 << 20  # images; more would be gigabytes of pixels
+LARGEST_SIDE = 8192  # pixels
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -58,7 +59,7 @@ def dataset_option(default: str | None) -> Callable[[Function], Function]:
         show_default=default is not None,
         metavar="NAME|PATH",
         help="digits, mnist, fashion-mnist, svhn, cifar10, or a path: .npz, IDX folder, pair of"
-        f" SVHN .mat files, image folder.{shown}",
+        f" SVHN .mat files, image folder, folder of images without labels.{shown}",
     )
 
 
@@ -105,6 +106,23 @@ def positive_integers(
     return tuple(dict.fromkeys(numbers))
 
 
+def _height_and_width(
+    _ctx: click.Context, _param: click.Parameter, value: str | None
+) -> tuple[int, int] | None:
+    """Return the two of 224, or of 192x256; a callback of click's options."""
+    if value is None:
+        return None
+    height, _, width = value.lower().partition("x")
+    sides = [int(side) if side.isascii() and side.isdigit() else 0 for side in (height, width)]
+    if "x" not in value.lower():
+        sides[1] = sides[0]
+    if not 1 <= min(sides) <= max(sides) <= LARGEST_SIDE:
+        raise click.BadParameter(
+            f"wanted N or HEIGHTxWIDTH, each from 1 to {LARGEST_SIDE}, found {value!r}"
+        )
+    return sides[0], sides[1]
+
+
 def network_names(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, ...]:
     """Return the different networks of a list such as mlp,lenet5; a callback of click's options."""
     names = tuple(part.strip() for part in value.split(","))
@@ -139,6 +157,12 @@ precision_option = click.option(
     default="float32",
     show_default=True,
     help="Variant of the network.",
+)
+image_size_option = click.option(
+    "--image-size",
+    callback=_height_and_width,
+    metavar="N|HxW",
+    help="Resize every image of the dataset to N by N pixels, or to height by width.",
 )
 batch_sizes_option = click.option(
     "--batch-sizes",
