@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, Subset
 
 from artifacts.training_records import Recipe
 from data import Dataset
-from data.torchvision_datasets import find
+from data.torchvision_datasets import find_or_download
 from models import build
 from trainers.examples import examples_from_split
 from trainers.loop import train_epoch
@@ -225,7 +225,7 @@ def _torchvision_mnist(recipe: Recipe, data_dir: Path) -> Any:
         # It wants the files unpacked in a folder of this name, and takes them into memory at once.
         raw = Path(folder) / "MNIST" / "raw"
         raw.mkdir(parents=True)
-        for path in find("mnist", data_dir) or ():
+        for path in find_or_download("mnist", data_dir):
             content = path.read_bytes()
             if path.suffix == ".gz":
                 content = gzip.decompress(content)

@@ -121,6 +121,14 @@ def _bar_on_terminal() -> Iterator[Progress | None]:
         yield bar
 
 
+def in_one_line(name: object) -> str:
+    """Return a file's name with what cannot be printed, such as a line break, as an escape."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in str(name)
+    )
+
+
 def print_json(document: object) -> None:
     """Print one JSON document on standard output; ASCII, so that any encoding will do."""
     sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")

@@ -7,11 +7,11 @@ import click
 
 from artifacts.choices import Precision, ReferenceSource, Scenario
 from commands.evaluate_options import (
-    FILE_OPTION_NAMES,
     Values,
     cluster_options,
     file_options,
     gate_options,
+    refuse_options_of_files,
     session_options,
     timing_options,
 )
@@ -172,9 +172,7 @@ def _require_fitting_options(
 ) -> None:
     """Refuse options of runs with a file, and of files with a run."""
     if file["onnx"] is None:
-        for option, name in FILE_OPTION_NAMES.items():
-            if file[name] is not None:
-                raise UsageError(option, "wants --onnx: a run says it itself")
+        refuse_options_of_files(file)
         return
     if run is not None:
         raise UsageError("--run", "cannot be given with --onnx")

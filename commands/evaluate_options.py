@@ -1,4 +1,7 @@
-"""The options of `evaluate`, in groups: each reaches the command as one dict of its values."""
+"""The options of `evaluate`, in groups: each reaches the command as one dict of its values.
+
+`predict` has some of them too.
+"""
 
 import functools
 import math
@@ -10,6 +13,7 @@ import click
 
 from artifacts.choices import INPUT_DTYPES, LAYOUTS, SCENARIOS
 from commands.options import FiniteRange, batch_sizes_option
+from errors import UsageError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Values = dict[str, Any]  # of one group, by the names of its options
@@ -79,6 +83,17 @@ def _group(name: str, *options: Callable[[Any], Any]) -> Callable[[Function], Fu
     return decorate
 
 
+def refuse_options_of_files(file: Values) -> None:
+    """Refuse what only `--onnx` wants, where a run is asked.
+
+    Raises:
+        UsageError: one of them was given.
+    """
+    for option, name in FILE_OPTION_NAMES.items():
+        if file.get(name) is not None:
+            raise UsageError(option, "wants --onnx: a run says it itself")
+
+
 session_options = _group(
     "session",
     click.option(
@@ -101,18 +116,7 @@ session_options = _group(
         help="Of ONNX Runtime and of PyTorch.  [default: the CPUs that this process may use]",
     ),
 )
-file_options = _group(
-    "file",
-    click.option(
-        "--onnx",
-        type=click.Path(dir_okay=False, path_type=Path),
-        help="Evaluate this ONNX file, whoever made it, instead of a run; needs --dataset.",
-    ),
-    click.option(
-        "--reference-onnx",
-        type=click.Path(dir_okay=False, path_type=Path),
-        help="With --onnx: hold it against this other file, run unoptimized on the CPU.",
-    ),
+_INPUT_OPTIONS = (
     click.option(
         "--input-scale",
         "scale",
@@ -141,6 +145,21 @@ file_options = _group(
         type=click.Choice(INPUT_DTYPES),
         help="With --onnx: insist on this type of its input.",
     ),
+)
+input_options = _group("input_form", *_INPUT_OPTIONS)
+file_options = _group(
+    "file",
+    click.option(
+        "--onnx",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Evaluate this ONNX file, whoever made it, instead of a run; needs --dataset.",
+    ),
+    click.option(
+        "--reference-onnx",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="With --onnx: hold it against this other file, run unoptimized on the CPU.",
+    ),
+    *_INPUT_OPTIONS,
 )
 gate_options = _group(
     "gates",

@@ -15,15 +15,11 @@ from artifacts.version import ONNXPROOF_VERSION
 from commands.streams import forgiving_streams
 from errors import OnnxproofError, UnfinishedError, UsageError
 
+# In the order of --help.
 COMMANDS = (
-    "train",
-    "export",
-    "evaluate",
-    "verify",
-    "pipeline",
-    "models",
-    "doctor",
-)  # in the order of --help
+    *("train", "export", "evaluate", "predict", "verify"),
+    *("pipeline", "models", "datasets", "doctor"),
+)
 EXIT_USAGE = UsageError.exit_code
 EXIT_UNFINISHED = UnfinishedError.exit_code
 

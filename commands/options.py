@@ -1,7 +1,6 @@
 """Options that several commands share, each written once. Imports nothing heavy."""
 
 import math
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +14,7 @@ from models import network_name
 
 LARGEST_SIDE = 8192  # pixels
 LARGEST_BATCH = 1 << 20  # images; more would be gigabytes of pixels
+LARGEST_SIDE = 8192  # pixels
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -61,7 +61,7 @@ def dataset_option(default: str | None) -> Callable[[Function], Function]:
         show_default=default is not None,
         metavar="NAME|PATH",
         help="digits, mnist, fashion-mnist, svhn, cifar10, or a path: .npz, IDX folder, pair of"
-        f" SVHN .mat files, image folder.{shown}",
+        f" SVHN .mat files, image folder, folder of images without labels.{shown}",
     )
 
 
@@ -91,29 +91,6 @@ def run_option(help_text: str) -> Callable[[Function], Function]:
     )
 
 
-def _image_size(
-    _ctx: click.Context, _param: click.Parameter, value: str | None
-) -> tuple[int, int] | None:
-    """Return (H, W) of `N` or `HxW`; a callback of click's options."""
-    if value is None:
-        return None
-    match = re.fullmatch(r"([0-9]{1,4})(?:x([0-9]{1,4}))?", value)
-    height, width = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-    if not (1 <= height <= LARGEST_SIDE and 1 <= width <= LARGEST_SIDE):
-        raise click.BadParameter(
-            f"wanted N or HxW, each from 1 to {LARGEST_SIDE} pixels, found {value!r}"
-        )
-    return height, width
-
-
-image_size_option = click.option(
-    "--image-size",
-    callback=_image_size,
-    metavar="N|HxW",
-    help="Resize every image to it.  [default: as the images are]",
-)
-
-
 def positive_integers(
     _ctx: click.Context, _param: click.Parameter, value: str | None
 ) -> tuple[int, ...] | None:
@@ -129,6 +106,23 @@ def positive_integers(
             f"wanted integers from 1 to {LARGEST_BATCH} with commas between, found {value!r}"
         )
     return tuple(dict.fromkeys(numbers))
+
+
+def _height_and_width(
+    _ctx: click.Context, _param: click.Parameter, value: str | None
+) -> tuple[int, int] | None:
+    """Return the two of 224, or of 192x256; a callback of click's options."""
+    if value is None:
+        return None
+    height, _, width = value.lower().partition("x")
+    sides = [int(side) if side.isascii() and side.isdigit() else 0 for side in (height, width)]
+    if "x" not in value.lower():
+        sides[1] = sides[0]
+    if not 1 <= min(sides) <= max(sides) <= LARGEST_SIDE:
+        raise click.BadParameter(
+            f"wanted N or HEIGHTxWIDTH, each from 1 to {LARGEST_SIDE}, found {value!r}"
+        )
+    return sides[0], sides[1]
 
 
 def network_names(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, ...]:
@@ -166,6 +160,12 @@ precision_option = click.option(
     default="float32",
     show_default=True,
     help="Variant of the network.",
+)
+image_size_option = click.option(
+    "--image-size",
+    callback=_height_and_width,
+    metavar="N|HxW",
+    help="Resize every image of the dataset to N by N pixels, or to height by width.",
 )
 batch_sizes_option = click.option(
     "--batch-sizes",

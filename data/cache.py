@@ -14,7 +14,7 @@ import json
 import logging
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,6 +90,23 @@ def read_entry(key: str) -> Entry | None:
     if dataset_sha256(entry.classes, entry.split_sha256) != entry.sha256:
         raise DamagedEntryError("dataset.json: its sha256 do not fit together")
     return entry
+
+
+def all_entries() -> Iterator[tuple[Path, Entry | DamagedEntryError]]:
+    """Yield the directory of each entry with what its record says, or how it is damaged."""
+    directory = cache_directory()
+    if not directory.is_dir():
+        return
+    for path in sorted(directory.iterdir()):
+        if path.name.startswith("."):  # another process is writing it
+            continue
+        try:
+            entry = read_entry(path.name)
+        except DamagedEntryError as damage:
+            yield path, damage
+        else:
+            if entry is not None:  # None: it is gone meanwhile, or a file of somebody else's
+                yield path, entry
 
 
 def open_split(entry: Entry, split: SplitName) -> Split:

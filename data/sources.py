@@ -52,7 +52,9 @@ class Source:
             status = path.stat()
             # ctime too: copying with `cp -p` or `tar` puts the old mtime back.
             times = [status.st_mtime_ns, status.st_ctime_ns]
-            files.append([str(path.resolve()), status.st_size, *times])
+            # A name that is not UTF-8 is none of JSON's strings.
+            name = os.fsencode(path.resolve()).decode("utf-8", "backslashreplace")
+            files.append([name, status.st_size, *times])
         identity = [cache.FORMAT, self.reader, self.name, files]
         if self.image_size is not None:
             identity.append(list(self.image_size))
@@ -78,10 +80,9 @@ def source_from_spec(spec: str, data_dir: Path | None, image_size: Size | None =
     """
     if spec not in DATASET_NAMES:
         return _source_from_path(_path_from_spec(spec), image_size)
+    if spec != "digits":
+        torchvision_datasets.find_or_download(spec, data_directory(data_dir))
     source = source_from_name(spec, data_dir, image_size)
-    if source is None:
-        torchvision_datasets.fetch(spec, data_directory(data_dir))
-        source = source_from_name(spec, data_dir, image_size)
     assert source is not None  # a download ends with all files there, or with an error
     return source
 

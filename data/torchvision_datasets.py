@@ -92,6 +92,21 @@ LAYOUTS = {
 }
 
 
+def find_or_download(name: str, data_dir: Path) -> tuple[Path, ...]:
+    """Return the files of a dataset, in the order of its layout, downloaded if they are not there.
+
+    Nothing that lies there already is overwritten, and a broken download leaves nothing behind.
+
+    Raises:
+        DatasetError: not there, and the download failed.
+        OSError: the disk is full.
+    """
+    if found := find(name, data_dir):
+        return found
+    _download(name, data_dir)
+    return tuple(data_dir / relative for relative in LAYOUTS[name].downloaded)
+
+
 def find(name: str, data_dir: Path) -> tuple[Path, ...] | None:
     """Return the files of a dataset, in the order of its layout, or None if they are not there."""
     layout = LAYOUTS[name]
@@ -187,15 +202,7 @@ def _channels_first(images_NHWC: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return images_NHWC.transpose(0, 3, 1, 2)
 
 
-def fetch(name: str, data_dir: Path) -> None:
-    """Fetch those files of a dataset that are not there.
-
-    Nothing that lies there already is overwritten, and a broken download leaves nothing behind.
-
-    Raises:
-        DatasetError: the download failed.
-        OSError: the disk is full.
-    """
+def _download(name: str, data_dir: Path) -> None:
     layout = LAYOUTS[name]
     try:
         data_dir.mkdir(parents=True, exist_ok=True)

@@ -59,7 +59,7 @@ def graph_input(
     Raises:
         UsageError: the graph takes no such images, or an option does not fit it.
     """
-    images = _image_input(inputs)
+    images = image_input(inputs)
     dtype = options.dtype or images.dtype
     if dtype != images.dtype:
         raise UsageError(
@@ -91,6 +91,21 @@ def graph_input(
             dtype,
         )
     return mapped
+
+
+def image_input(inputs: Sequence[TensorSpec]) -> TensorSpec:
+    """Return the one input of a graph, which takes images.
+
+    Raises:
+        UsageError: there are others, or it has not four dimensions.
+    """
+    found = ", ".join(f"{spec.name} {spec.dtype} {list(spec.shape)}" for spec in inputs) or "none"
+    if len(inputs) != 1:
+        raise UsageError("--onnx", f"wanted a graph with one input, found {found}")
+    (images,) = inputs
+    if len(images.shape) != 4:
+        raise UsageError("--onnx", f"wanted an input of four dimensions, found {found}")
+    return images
 
 
 def preparation(form: GraphInput) -> Preparation:
@@ -170,16 +185,6 @@ def as_logits(values: NDArray[Any]) -> Logits:
     if values.dtype == np.float32 and values.ndim == 2:
         return values
     return values.reshape(values.shape[:2]).astype(np.float32)
-
-
-def _image_input(inputs: Sequence[TensorSpec]) -> TensorSpec:
-    found = ", ".join(f"{spec.name} {spec.dtype} {list(spec.shape)}" for spec in inputs) or "none"
-    if len(inputs) != 1:
-        raise UsageError("--onnx", f"wanted a graph with one input, found {found}")
-    (images,) = inputs
-    if len(images.shape) != 4:
-        raise UsageError("--onnx", f"wanted an input of four dimensions, found {found}")
-    return images
 
 
 def _layout(images: TensorSpec, image_shape: tuple[int, int, int], asked: Layout | None) -> Layout:

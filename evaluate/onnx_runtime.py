@@ -42,6 +42,7 @@ class OnnxRunner:
         load_ms: milliseconds to load, optimize and place the graph.
         inputs: of the graph, those without a value of their own.
         outputs: of the graph.
+        metadata: that the file carries, by its keys.
     """
 
     def __init__(self, model: Path | bytes, asked: SessionOptions | None = None) -> None:
@@ -87,6 +88,7 @@ class OnnxRunner:
         self.copies = sum(op_type.startswith("Memcpy") for _, op_type in placed)
         self.inputs = _tensor_specs(self._session.get_inputs())
         self.outputs = _tensor_specs(self._session.get_outputs())
+        self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
 
     def _settings(self) -> onnxruntime.SessionOptions:
         settings = onnxruntime.SessionOptions()

@@ -113,10 +113,10 @@ def subject_of_file(
         UsageError: the other file takes no images of this dataset.
         UnfinishedError: ONNX Runtime cannot load the other file.
     """
-    model, softmaxed = _described(onnx)
+    model, softmaxed = described_file(onnx)
     reference, reference_sha256 = None, None
     if reference_onnx is not None:
-        described, softmaxed_there = _described(reference_onnx)
+        described, softmaxed_there = described_file(reference_onnx)
         reference_sha256 = described.onnx_sha256
         runner = OnnxRunner(reference_onnx, SessionOptions(optimize=False))
         reference = OnnxReference(
@@ -155,8 +155,12 @@ def require_same_split(path: Path, dataset: Dataset) -> None:
     )
 
 
-def _described(path: Path) -> tuple[EvaluatedModel, frozenset[str]]:
-    """Return what the file says of its model, and which outputs a softmax has made."""
+def described_file(path: Path) -> tuple[EvaluatedModel, frozenset[str]]:
+    """Return what the file says of its model, and which outputs a softmax has made.
+
+    Raises:
+        ArtifactError: the file is missing, or is no ONNX model.
+    """
     import onnx
     from google.protobuf.message import DecodeError
 

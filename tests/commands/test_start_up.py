@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from commands.main import COMMANDS
 
@@ -50,6 +51,19 @@ def run_without_torch(arguments: list[str]) -> subprocess.CompletedProcess[str]:
     )
     return subprocess.run(
         [sys.executable, "-c", hide], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+
+
+def test_predict_works_when_torch_is_missing(finished_run: Path, tmp_path: Path) -> None:
+    Image.new("L", (8, 8), 200).save(tmp_path / "a.png")
+    finished = run_without_torch(["predict", str(tmp_path / "a.png"), "--run", str(finished_run)])
+    assert finished.returncode == 0, finished.stderr
+    assert "a.png" in finished.stdout
+
+
+def test_datasets_are_listed_without_loading_what_reads_them() -> None:
+    assert (
+        modules_after(["datasets"]) & {"torch", "torchvision", "sklearn", "scipy", "PIL"} == set()
     )
 
 

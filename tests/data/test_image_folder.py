@@ -1,5 +1,6 @@
 import logging
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from data import load_dataset
+from data.image_folder import find_images, read_image_folder
 from data.images import MAX_PIXELS
 from errors import DatasetError
 
@@ -210,3 +212,18 @@ def test_grey_images_of_mixed_sizes_stay_grey(folder: Path) -> None:
 
 def test_image_folder_of_one_size_is_the_same_with_that_size(folder: Path) -> None:
     assert load_dataset(str(folder), image_size=(6, 5)).sha256 == load_dataset(str(folder)).sha256
+
+
+def test_images_are_never_in_memory_twice(tmp_path: Path) -> None:
+    shape = (96, 96, 3)
+    for index in range(120):
+        split = "test" if index % 4 == 0 else "train"
+        save(tmp_path / split / "cat" / f"{index}.png", np.full(shape, index, dtype=np.uint8))
+    load_dataset("digits")  # what is imported on the way is not what is measured
+    tracemalloc.start()
+    raw = read_image_folder(tmp_path, find_images(tmp_path), (64, 64))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    total = raw.train_images.nbytes + raw.test_images.nbytes
+    assert total == 120 * 64 * 64 * 3
+    assert peak < 1.5 * total

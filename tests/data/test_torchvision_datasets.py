@@ -15,7 +15,7 @@ from torchvision.datasets import CIFAR10, MNIST, SVHN, FashionMNIST
 
 from data import load_dataset
 from data.idx import STEMS
-from data.torchvision_datasets import CIFAR10_FOLDER, LAYOUTS, fetch
+from data.torchvision_datasets import CIFAR10_FOLDER, LAYOUTS, find_or_download
 from errors import DatasetError, UnfinishedError
 from tests.data.test_idx import write_idx_folder
 from tests.data.test_mat import write_mat_pair
@@ -222,7 +222,7 @@ def test_download_leaves_files_alone_that_are_there(
     partial = tmp_path / "partial"
     partial.mkdir()
     (partial / "train_32x32.mat").write_bytes(b"mine")
-    fetch("svhn", partial)
+    find_or_download("svhn", partial)
     assert (partial / "train_32x32.mat").read_bytes() == b"mine"
     assert md5(partial / "test_32x32.mat") == md5(data_dir / "test_32x32.mat")
 
