@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 import json
 import logging
 import warnings
@@ -42,25 +43,26 @@ def graph_from_classifier(
     *,
     opset: int,
     probabilities: bool,
-) -> onnx.ModelProto:
-    """Return the ONNX model: uint8 `images` [batch, C, H, W] in, float32 `logits` [batch, K] out.
+) -> torch.onnx.ONNXProgram:
+    """Return the ONNX graph: uint8 `images` [batch, C, H, W] in, float32 `logits` [batch, K] out.
 
     Made by torch's dynamo exporter in evaluation mode, with a dynamic batch. Its metadata names
     the classes, the dataset, the checkpoint's sha256 and the versions. The exporter's stack traces
-    are taken out, since they name this machine's paths; the module paths stay.
+    are taken out, since they name this machine's paths; the module paths stay. Its weights are the
+    classifier's own tensors, not copies.
 
     Raises:
         UnfinishedError: the network cannot be exported.
         UsageError: the exporter could not make the opset that was asked for.
     """
     program = traced_program(classifier, trained.model, opset=opset, probabilities=probabilities)
-    model: onnx.ModelProto = program.model_proto
-    made = opset_of(model)
+    made = program.model.opset_imports[""]
     if made != opset:
         raise UsageError("--opset", f"{opset} cannot be made from this network: got {made}")
-    _remove_stack_traces(model.graph)
-    onnx.helper.set_model_props(model, _metadata(trained))
-    return model
+    _remove_stack_traces(program)
+    program.model.metadata_props.clear()
+    program.model.metadata_props.update(_metadata(trained))
+    return program
 
 
 def traced_program(
@@ -149,11 +151,11 @@ def _metadata(trained: TrainedNetwork) -> dict[str, str]:
     }
 
 
-def _remove_stack_traces(graph: onnx.GraphProto) -> None:
-    for node in graph.node:
-        kept = [p for p in node.metadata_props if p.key != "pkg.torch.onnx.stack_trace"]
-        del node.metadata_props[:]
-        node.metadata_props.extend(kept)
+def _remove_stack_traces(program: torch.onnx.ONNXProgram) -> None:
+    model = program.model
+    inside = (function.all_nodes() for function in model.functions.values())
+    for node in itertools.chain(model.graph.all_nodes(), *inside):
+        node.metadata_props.pop("pkg.torch.onnx.stack_trace", None)
 
 
 @contextlib.contextmanager
