@@ -89,6 +89,9 @@ def exported_network(run: RunDirectory, precision: str) -> ExportedNetwork:
     variant, reference = export.variants[precision], export.reference
     onnx = run.onnx(precision)
     require_hash(onnx, variant.onnx_sha256, record=run.export, again="export")
+    if variant.external_data is not None:
+        weights = run.external_data(precision)
+        require_hash(weights, variant.external_data.sha256, record=run.export, again="export")
     require_hash(run.reference, reference.sha256, record=run.export, again="export")
     for path, of in (
         (onnx, variant.checkpoint_sha256),

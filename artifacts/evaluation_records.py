@@ -26,6 +26,7 @@ class EvaluatedModel(Record):
     opset: int
     name: str
     parameters: int
+    external_data: dict[str, Sha256] = Field(default_factory=dict)  # files with weights, beside it
 
 
 class GraphInput(Record):
@@ -212,6 +213,7 @@ class Evaluation(Record):
     load_ms: float
     baseline: BaselineComparison | None
     reference_sha256: Sha256 | None  # of reference.npz, or of the ONNX file in its place
+    reference_external_data: dict[str, Sha256] = Field(default_factory=dict)  # weights beside that
     machine: MachineState
     environment: Environment
     command: str

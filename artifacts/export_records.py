@@ -25,6 +25,14 @@ class BatchCheck(Record):
     max_abs: float
 
 
+class ExternalData(Record):
+    """The file next to the ONNX file that holds its weights, where one file cannot hold both."""
+
+    file: str
+    sha256: Sha256
+    bytes: int
+
+
 class Variant(Record):
     """One ONNX file and all that says what it is."""
 
@@ -32,6 +40,7 @@ class Variant(Record):
     file: str
     onnx_sha256: Sha256
     file_bytes: int
+    external_data: ExternalData | None = None  # None: every weight is inside the file
     checkpoint_sha256: Sha256
     opset: int
     ir_version: int

@@ -72,6 +72,11 @@ class RunDirectory:
         """The directory of all evaluations."""
         return self.root / "evaluations"
 
+    def external_data(self, precision: str) -> Path:
+        """Return the path of a variant's weights, where they are too large for its ONNX file."""
+        onnx = self.onnx(precision)
+        return onnx.with_name(f"{onnx.name}.data")
+
     def evaluation(self, precision: str, provider: str) -> Path:
         """Return the path of the evaluation of a variant through a provider."""
         return self.evaluations / f"{precision}-{provider}.json"

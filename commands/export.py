@@ -20,6 +20,7 @@ from commands.options import (
 from errors import UsageError
 
 if TYPE_CHECKING:  # at run time it loads pydantic
+    from artifacts.export_records import Variant
     from artifacts.training_records import Normalization
 
 _NEEDS_WEIGHTS = "wants --checkpoint FILE or --pretrained: without them a run is exported"
@@ -131,12 +132,18 @@ def command(
         f"exported {directory.root / variant.file}",
         [
             ("size", f"{variant.file_bytes:,} bytes"),
+            *_external_data_pairs(variant),
             ("graph", f"opset {variant.opset}, {variant.nodes} nodes"),
             ("against PyTorch", f"largest logit difference {checks}"),
             ("sha256", variant.onnx_sha256),
             ("next", f"python cli.py evaluate --run {directory.root}"),
         ],
     )
+
+
+def _external_data_pairs(variant: "Variant") -> list[tuple[str, str]]:
+    data = variant.external_data
+    return [("weights", f"{data.bytes:,} bytes in {data.file}")] if data else []
 
 
 def _refuse_options_of_imports(

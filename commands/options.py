@@ -12,7 +12,6 @@ from commands.main import Invocation
 from errors import UsageError
 from models import network_name
 
-LARGEST_SIDE = 8192  # pixels
 LARGEST_BATCH = 1 << 20  # images; more would be gigabytes of pixels
 LARGEST_SIDE = 8192  # pixels
 

@@ -83,7 +83,7 @@ def _opened(
     run: Path | None, onnx: Path | None, input_form: Values, precision: Precision, provider: str
 ) -> "Classifier":
     from artifacts.chain import exported_network
-    from commands.steps import run_or_last
+    from commands.run_data import run_or_last
     from evaluate.graph_input import InputOptions
     from evaluate.prediction import classifier_of_file, classifier_of_run
     from evaluate.session_options import SessionOptions

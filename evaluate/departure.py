@@ -47,17 +47,16 @@ def explained(
         worst_index: the example with the largest difference.
         pytorch_values: the reference; None: the same graph on the CPU, with no optimization.
     """
-    model = onnx.load(path)
+    model = onnx.load(path, load_external_data=False)
     indices = [worst_index, *(i for i in range(EXAMPLES) if i != worst_index)][:EXAMPLES]
     if form.batch is not None:
         indices = (indices * form.batch)[: form.batch]
     batch = np.array(images[[index % len(images) for index in indices]])
-    candidate = _values_of_graph(model, session, preparation(form)(batch))
+    prepared = preparation(form)(batch)
+    candidate = _values_of_graph(model, path.parent, session, prepared)
     names = {n.output[0]: traced_name(n) for n in model.graph.node if n.output and n.output[0]}
     if pytorch_values is None:
-        reference = _values_of_graph(
-            model, SessionOptions(optimize=False), preparation(form)(batch)
-        )
+        reference = _values_of_graph(model, path.parent, SessionOptions(optimize=False), prepared)
         comparable = list(names)
     else:
         found = pytorch_values(batch)
@@ -77,10 +76,12 @@ def explained(
     )
 
 
-def _values_of_graph(model: onnx.ModelProto, session: SessionOptions, values: Value) -> ValueOf:
+def _values_of_graph(
+    model: onnx.ModelProto, directory: Path, session: SessionOptions, values: Value
+) -> ValueOf:
     @functools.cache
     def value_of(name: str) -> Value:
-        return OnnxRunner(with_output(model, name), session).run(values, name)
+        return OnnxRunner(with_output(model, name), session, directory).run(values, name)
 
     return value_of
 

@@ -121,6 +121,7 @@ def evaluate(
         load_ms=opened.runner.load_ms,
         baseline=evidence.baseline,
         reference_sha256=subject.reference_sha256,
+        reference_external_data=subject.reference_external_data,
         machine=watch.state(),
         environment=environment,
         command=command,

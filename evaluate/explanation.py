@@ -112,12 +112,18 @@ def relative_limit(tolerance: Tolerance, logits: Value) -> float:
 
 
 def with_output(model: onnx.ModelProto, name: str) -> bytes:
-    """Return the model with one more output, an intermediate value of that name."""
-    changed = onnx.ModelProto()
-    changed.CopyFrom(model)
-    if name not in {output.name for output in changed.graph.output}:
-        changed.graph.output.append(onnx.ValueInfoProto(name=name))
-    content: bytes = changed.SerializeToString()
+    """Return the model with one more output, an intermediate value of that name.
+
+    What the model keeps in other files stays there.
+    """
+    is_new = name not in {output.name for output in model.graph.output}
+    if is_new:  # for a moment in the model itself: a copy would hold every weight twice
+        model.graph.output.append(onnx.ValueInfoProto(name=name))
+    try:
+        content: bytes = model.SerializeToString()
+    finally:
+        if is_new:
+            model.graph.output.pop()
     return content
 
 

@@ -45,8 +45,18 @@ class OnnxRunner:
         metadata: that the file carries, by its keys.
     """
 
-    def __init__(self, model: Path | bytes, asked: SessionOptions | None = None) -> None:
+    def __init__(
+        self,
+        model: Path | bytes,
+        asked: SessionOptions | None = None,
+        directory: Path | None = None,
+    ) -> None:
         """Load the model on that provider alone; the CPU if none is named.
+
+        Args:
+            model: a file, or what is in one.
+            asked: what the session is to be.
+            directory: of the files that have weights of a model that is no file.
 
         Raises:
             UsageError: ONNX Runtime knows no such provider, or the provider no such option.
@@ -64,7 +74,7 @@ class OnnxRunner:
                 _prepare_gpu(asked)
                 self._session = onnxruntime.InferenceSession(
                     content,
-                    self._settings(),
+                    self._settings(directory),
                     providers=[(self.full_name, asked.all_provider_options)],
                     enable_fallback=False,
                 )
@@ -72,7 +82,7 @@ class OnnxRunner:
                 failure = error
         self.load_ms = (time.perf_counter() - start) * 1000
         if failure is not None:
-            raise _load_error(asked, model, failure, printed.text) from failure
+            raise _load_error(asked, model, directory, failure, printed.text) from failure
         self.session_providers = tuple(self._session.get_providers())
         if self.session_providers[0] != self.full_name:
             raise _unusable(
@@ -90,8 +100,8 @@ class OnnxRunner:
         self.outputs = _tensor_specs(self._session.get_outputs())
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
 
-    def _settings(self) -> onnxruntime.SessionOptions:
-        settings = onnxruntime.SessionOptions()
+    def _settings(self, directory: Path | None) -> onnxruntime.SessionOptions:
+        settings = _settings_with_weights(directory)
         settings.intra_op_num_threads = self.threads
         settings.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         # ONNX Runtime refuses this entry where the CPU is what was asked for.
@@ -229,26 +239,45 @@ def _short_name(full_name: str) -> str:
     return full_name.removesuffix(_SUFFIX).lower()
 
 
+def _settings_with_weights(directory: Path | None) -> onnxruntime.SessionOptions:
+    """Return settings of a session whose model has weights in files of that directory."""
+    settings = onnxruntime.SessionOptions()
+    if directory is not None:
+        settings.add_session_config_entry(
+            "session.model_external_initializers_file_folder_path", str(directory)
+        )
+    return settings
+
+
 def _load_error(
-    asked: SessionOptions, model: Path | bytes, failure: Exception, printed: str
+    asked: SessionOptions,
+    model: Path | bytes,
+    directory: Path | None,
+    failure: Exception,
+    printed: str,
 ) -> UsageError | UnusableError | UnfinishedError:
     text = f"{printed}\n{failure}"
     for name in asked.provider_options:
         if f'nknown provider option: "{name}"' in text:
             return _unknown_option(asked.provider, name, "ONNX Runtime does not know it")
-    if asked.provider == _short_name(CPU) or not _loads_on_cpu(model):
+    if asked.provider == _short_name(CPU) or not _loads_on_cpu(model, directory):
         name = "graph" if isinstance(model, bytes) else str(model)
         reason = str(failure).strip().splitlines()[0]
         return UnfinishedError(name, f"ONNX Runtime cannot load it: {reason}")
     return _unusable(asked.provider, str(failure), printed)
 
 
-def _loads_on_cpu(model: Path | bytes) -> bool:
+def _loads_on_cpu(model: Path | bytes, directory: Path | None) -> bool:
     """Return whether it is the provider's fault, rather than the file's, that loading failed."""
     content = model if isinstance(model, bytes) else str(model)
     with captured_native_output():
         try:
-            onnxruntime.InferenceSession(content, providers=[CPU], enable_fallback=False)
+            onnxruntime.InferenceSession(
+                content,
+                _settings_with_weights(directory),
+                providers=[CPU],
+                enable_fallback=False,
+            )
         except Exception:  # its errors share no base class but this one
             return False
     return True

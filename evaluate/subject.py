@@ -38,6 +38,7 @@ class Subject:
         softmaxed: outputs that a softmax has made.
         reference: what its logits are compared with, if anything.
         reference_sha256: of the file that has them, or that computes them.
+        reference_external_data: sha256 of the files with that one's weights, by their names.
         trained: the network in PyTorch, if it is one of ours.
         run: where the evaluation is written.
     """
@@ -48,6 +49,7 @@ class Subject:
     softmaxed: frozenset[str]
     reference: Reference | None
     reference_sha256: str | None
+    reference_external_data: dict[str, str]
     trained: TrainedNetwork | None
     run: RunDirectory
 
@@ -66,6 +68,7 @@ def subject_of_run(
         UnusableError: the reference is to be computed now, and PyTorch is not installed.
     """
     run, variant = exported.trained.run, exported.variant
+    weights = variant.external_data
     recorded = RecordedReference(path=run.reference)
     require_same_split(run.reference, dataset)
     reference: Reference = recorded
@@ -93,11 +96,13 @@ def subject_of_run(
             opset=variant.opset,
             name=exported.trained.model.name,
             parameters=exported.trained.parameters,
+            external_data={weights.file: weights.sha256} if weights else {},
         ),
         input_options=InputOptions(),
         softmaxed=frozenset(),
         reference=reference,
         reference_sha256=exported.reference.sha256,
+        reference_external_data={},
         trained=exported.trained,
         run=run,
     )
@@ -109,18 +114,18 @@ def subject_of_file(
     """Return an ONNX file that anybody made, with another one to compare it with, if given.
 
     Raises:
-        ArtifactError: a file is missing, or is no ONNX model.
+        ArtifactError: a file is missing, is no ONNX model, or has weights where they must not be.
         UsageError: the other file takes no images of this dataset.
         UnfinishedError: ONNX Runtime cannot load the other file.
     """
     model, softmaxed = described_file(onnx)
-    reference, reference_sha256 = None, None
+    reference, described = None, None
     if reference_onnx is not None:
         described, softmaxed_there = described_file(reference_onnx)
-        reference_sha256 = described.onnx_sha256
-        runner = OnnxRunner(reference_onnx, SessionOptions(optimize=False))
+        path = reference_onnx.resolve()
+        runner = OnnxRunner(path, SessionOptions(optimize=False))
         reference = OnnxReference(
-            path=reference_onnx.resolve(),
+            path=path,
             form=graph_input(runner.inputs, dataset.image_shape, input_options),
             output=graph_output(runner.outputs, softmaxed_there),
         )
@@ -130,7 +135,8 @@ def subject_of_file(
         input_options=input_options,
         softmaxed=softmaxed,
         reference=reference,
-        reference_sha256=reference_sha256,
+        reference_sha256=described.onnx_sha256 if described else None,
+        reference_external_data=described.external_data if described else {},
         trained=None,
         run=default_run(dataset.name, onnx.name),
     )
@@ -164,6 +170,8 @@ def described_file(path: Path) -> tuple[EvaluatedModel, frozenset[str]]:
     import onnx
     from google.protobuf.message import DecodeError
 
+    from evaluate.external_data import external_files
+
     sha256 = sha256_of_file(path)
     try:
         model = onnx.load(path, load_external_data=False)
@@ -182,6 +190,7 @@ def described_file(path: Path) -> tuple[EvaluatedModel, frozenset[str]]:
         opset=int(max(versions)),
         name=path.stem,
         parameters=sum(_elements(weight) for weight in model.graph.initializer),
+        external_data=external_files(model, path.resolve()),  # ONNX Runtime is given it resolved
     )
     return described, frozenset(softmaxed)
 

@@ -5,22 +5,26 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
 from artifacts.export_records import BatchCheck, TensorSpec
 from artifacts.logits import Images, LogitsFunction, Tolerance
 from errors import UnfinishedError
+from export.batches import images_at_once
 from export.graph import INPUT, LOGITS
 
-# One, two, an odd number and a large one: a batch dimension that was baked in, or a reshape that
-# mixes examples, shows at one of them.
-BATCH_SIZES = (1, 2, 7, 256)
+# One, two, an odd number: a batch dimension that was baked in, or a reshape that mixes examples,
+# shows at one of them, or at the large one that comes last.
+BATCH_SIZES = (1, 2, 7)
+LARGEST_BATCH, LEAST_LARGE_BATCH = 256, 16
 
 
 def check_file(path: Path) -> onnx.ModelProto:
     """Return the model in the file, having held it to the ONNX specification and to our own rules.
 
     Runs onnx.checker with full type and shape inference; then wants one uint8 input `images` with
-    a dynamic batch and a float32 output `logits`, and every weight inside the file.
+    a dynamic batch and a float32 output `logits`, and every weight inside the file, or in the one
+    file next to it that has its name and `.data`. Weights outside are not read.
 
     Raises:
         UnfinishedError: the file breaks a rule.
@@ -43,9 +47,9 @@ def check_file(path: Path) -> onnx.ModelProto:
         if isinstance(spec.shape[0], int)
     ]
     problems += [
-        f"weight {weight.name!r} lies outside the file"
+        f"weight {weight.name!r} lies in {location!r}, outside the file and {path.name}.data"
         for weight in model.graph.initializer
-        if weight.data_location == onnx.TensorProto.EXTERNAL
+        if (location := _location(weight)) not in (None, f"{path.name}.data")
     ]
     if problems:
         raise UnfinishedError(path.name, problems[0])
@@ -58,7 +62,9 @@ def check_batches(
     images: Images,
     tolerance: Tolerance,
 ) -> tuple[BatchCheck, ...]:
-    """Return the largest logit difference at each of BATCH_SIZES, on real images.
+    """Return the largest logit difference at each of BATCH_SIZES and a large one, on real images.
+
+    The large one is LARGEST_BATCH for small images; of large ones it takes fewer.
 
     Args:
         candidate: the exported graph, as ONNX Runtime runs it.
@@ -70,7 +76,8 @@ def check_batches(
         UnfinishedError: the shape is wrong, or a logit is not within the tolerance.
     """
     checks = []
-    for size in BATCH_SIZES:
+    large = images_at_once(LARGEST_BATCH, images.shape[2:], least=LEAST_LARGE_BATCH)
+    for size in (*BATCH_SIZES, large):
         batch = np.ascontiguousarray(images[np.arange(size) % len(images)])
         found, wanted = candidate(batch), reference(batch)
         where = f"at batch size {size}"
@@ -87,6 +94,13 @@ def check_batches(
             )
         checks.append(BatchCheck(batch_size=size, max_abs=float(difference.max())))
     return tuple(checks)
+
+
+def _location(weight: onnx.TensorProto) -> str | None:
+    """Return the file that has a weight's values; None where the model itself has them."""
+    if not uses_external_data(weight):
+        return None
+    return str(ExternalDataInfo(weight).location)
 
 
 def tensor_specs(values: Iterable[onnx.ValueInfoProto]) -> tuple[TensorSpec, ...]:

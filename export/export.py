@@ -11,9 +11,10 @@ from artifacts.chain import TrainedNetwork
 from artifacts.choices import Precision
 from artifacts.environment import current_environment
 from artifacts.export_records import BatchCheck, Export, Variant
-from artifacts.files import replacing, sha256_of_file
+from artifacts.files import replacing_together, sha256_of_file
 from artifacts.json_records import write_record
 from artifacts.logits import LogitsFunction, Tolerance
+from artifacts.run_directory import RunDirectory
 from data import Dataset
 from errors import UnusableError
 from export.checks import check_batches, check_file, tensor_specs
@@ -24,9 +25,11 @@ from export.reference import (
     reference_logits,
     saved_reference,
 )
+from export.saving import external_data_record, save_graph
 from models import build
 from models.devices import device_from_name, set_tf32
 from models.inference import logits_function
+from models.user_code import told_by_line
 from models.weights import load_weights
 
 
@@ -52,7 +55,8 @@ def export(
 ) -> Variant:
     """Write a variant's ONNX file, the reference and their record into the run; return the record.
 
-    The file replaces an older one only after it passed every check.
+    The file, with its weights beside it where they are too large for one file, replaces an older
+    one only after it passed every check.
 
     Args:
         trained: the run, its recipe and weights verified.
@@ -71,15 +75,21 @@ def export(
     run = trained.run
     classifier = build(**trained.model.model_dump())
     load_weights(run.weights, classifier)
-    graph = graph_from_classifier(
+    program = graph_from_classifier(
         classifier,
         trained,
         opset=options.opset,
         probabilities=options.probabilities,
     )
     path = run.onnx(options.precision)
-    with replacing(path) as candidate:
-        onnx.save_model(graph, candidate)
+    external_data = run.external_data(options.precision)
+    # Under the final names, since an ONNX file names the one that has its weights.
+    with (
+        replacing_together(path, external_data) as directory,
+        told_by_line(trained.model.name),
+    ):
+        candidate = directory / path.name
+        save_graph(program, candidate)
         model = check_file(candidate)
         checks = check_batches(
             open_onnx(candidate),
@@ -98,7 +108,7 @@ def export(
         reference, variants = computed.reference, computed.variants
     else:
         reference, variants = saved_reference(run, computed, device), {}
-    variant = _variant(path, model, checks, options.precision, tolerance, trained, command)
+    variant = _variant(run, model, checks, options.precision, tolerance, trained, command)
     variants = variants | {options.precision: variant}
     write_record(run.export, Export(reference=reference, variants=variants))
     return variant
@@ -113,7 +123,7 @@ def _reference_device(name: str) -> torch.device:
 
 
 def _variant(
-    path: Path,
+    run: RunDirectory,
     model: onnx.ModelProto,
     checks: tuple[BatchCheck, ...],
     precision: Precision,
@@ -121,11 +131,13 @@ def _variant(
     trained: TrainedNetwork,
     command: str,
 ) -> Variant:
+    path = run.onnx(precision)
     return Variant(
         precision=precision,
         file=path.name,
         onnx_sha256=sha256_of_file(path),
         file_bytes=path.stat().st_size,
+        external_data=external_data_record(run.external_data(precision)),
         checkpoint_sha256=trained.checkpoint_sha256,
         opset=opset_of(model),
         ir_version=model.ir_version,

@@ -2,10 +2,12 @@
 
 import contextlib
 import io
+import itertools
 import json
 import logging
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import onnx
 import torch
@@ -14,9 +16,11 @@ from torch import Tensor, nn
 from artifacts.chain import TrainedNetwork
 from artifacts.environment import installed_versions
 from artifacts.training_records import ModelSpec
-from errors import UnfinishedError, UsageError
+from errors import UsageError
+from export.failures import export_failure, fixed_batch_failure, output_failure
 
 INPUT, LOGITS, PROBABILITIES = "images", "logits", "probabilities"
+BATCH = "batch"  # the name of the dynamic dimension
 TRACED_BATCH_SIZE = 2  # not 1, which the exporter would take for a constant
 
 
@@ -39,25 +43,26 @@ def graph_from_classifier(
     *,
     opset: int,
     probabilities: bool,
-) -> onnx.ModelProto:
-    """Return the ONNX model: uint8 `images` [batch, C, H, W] in, float32 `logits` [batch, K] out.
+) -> torch.onnx.ONNXProgram:
+    """Return the ONNX graph: uint8 `images` [batch, C, H, W] in, float32 `logits` [batch, K] out.
 
     Made by torch's dynamo exporter in evaluation mode, with a dynamic batch. Its metadata names
     the classes, the dataset, the checkpoint's sha256 and the versions. The exporter's stack traces
-    are taken out, since they name this machine's paths; the module paths stay.
+    are taken out, since they name this machine's paths; the module paths stay. Its weights are the
+    classifier's own tensors, not copies.
 
     Raises:
         UnfinishedError: the network cannot be exported.
         UsageError: the exporter could not make the opset that was asked for.
     """
     program = traced_program(classifier, trained.model, opset=opset, probabilities=probabilities)
-    model: onnx.ModelProto = program.model_proto
-    made = opset_of(model)
+    made = program.model.opset_imports[""]
     if made != opset:
         raise UsageError("--opset", f"{opset} cannot be made from this network: got {made}")
-    _remove_stack_traces(model.graph)
-    onnx.helper.set_model_props(model, _metadata(trained))
-    return model
+    _remove_stack_traces(program)
+    program.model.metadata_props.clear()
+    program.model.metadata_props.update(_metadata(trained))
+    return program
 
 
 def traced_program(
@@ -66,7 +71,7 @@ def traced_program(
     """Return the classifier as torch's dynamo exporter traced and translated it.
 
     Raises:
-        UnfinishedError: the network cannot be exported.
+        UnfinishedError: the network cannot be exported; says why, and at which line of its code.
     """
     classifier.eval()
     module = _WithProbabilities(classifier) if probabilities else classifier
@@ -78,17 +83,17 @@ def traced_program(
                 module,
                 (images,),
                 dynamo=True,
-                dynamic_shapes=({0: torch.export.Dim("batch")},),
+                dynamic_shapes=({0: torch.export.Dim(BATCH)},),
                 input_names=[INPUT],
                 output_names=[LOGITS, PROBABILITIES] if probabilities else [LOGITS],
                 opset_version=opset,
                 external_data=False,
                 verbose=False,
             )
-    except torch.onnx.errors.OnnxExporterError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UnfinishedError(model.name, f"cannot be exported: {reason}") from error
+    except Exception as error:  # the network's own code may raise anything
+        raise export_failure(model.name, classifier, error) from error
     assert program is not None  # it is None only where a file was asked for
+    _require_logits(program, classifier, model, images, 1 + probabilities)
     return program
 
 
@@ -96,6 +101,42 @@ def opset_of(model: onnx.ModelProto) -> int:
     """Return the version of the standard operator set that the model imports."""
     versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
     return int(max(versions))
+
+
+def _require_logits(
+    program: torch.onnx.ONNXProgram,
+    classifier: nn.Module,
+    model: ModelSpec,
+    images: Tensor,
+    wanted: int,
+) -> None:
+    """Refuse what the exporter made of a network that is no classifier of any number of images.
+
+    Where the network's code fixes the batch size, the exporter fixes it too and says nothing.
+    """
+    inputs, outputs = program.model.graph.inputs, program.model.graph.outputs
+    if isinstance(_shape(inputs[0])[0], int):
+        with _quiet():
+            failure = fixed_batch_failure(model.name, classifier, images)
+        raise failure
+    assert program.exported_program is not None
+    returned = program.exported_program.call_spec.out_spec
+    if len(outputs) != wanted or (wanted == 1 and not returned.is_leaf()):
+        kind = "nothing" if not outputs else f"a {returned.type.__name__}"
+        raise output_failure(model.name, classifier, kind)
+    shape = _shape(outputs[0])
+    if len(shape) != 2:
+        found = f"a tensor of {len(shape)} dimensions"
+    elif BATCH not in str(shape[0]):
+        found = "a number of rows that the images' values decide"
+    else:
+        return
+    raise output_failure(model.name, classifier, found)
+
+
+def _shape(value: Any) -> tuple[Any, ...]:
+    """Return the shape of an input or output; dynamic dimensions are no ints there."""
+    return tuple(value.shape or ())
 
 
 def _metadata(trained: TrainedNetwork) -> dict[str, str]:
@@ -110,24 +151,26 @@ def _metadata(trained: TrainedNetwork) -> dict[str, str]:
     }
 
 
-def _remove_stack_traces(graph: onnx.GraphProto) -> None:
-    for node in graph.node:
-        kept = [p for p in node.metadata_props if p.key != "pkg.torch.onnx.stack_trace"]
-        del node.metadata_props[:]
-        node.metadata_props.extend(kept)
+def _remove_stack_traces(program: torch.onnx.ONNXProgram) -> None:
+    model = program.model
+    inside = (function.all_nodes() for function in model.functions.values())
+    for node in itertools.chain(model.graph.all_nodes(), *inside):
+        node.metadata_props.pop("pkg.torch.onnx.stack_trace", None)
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the exporter's own talk, which is addressed to torch's developers, off both streams."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
-    levels = [logger.level for logger in loggers]
+    earlier = logging.root.manager.disable
+    nowhere = io.StringIO()
     try:
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        logging.disable(logging.CRITICAL)
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(nowhere),
+            contextlib.redirect_stderr(nowhere),  # whole graphs, where tracing fails
+        ):
             warnings.simplefilter("ignore")
             yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        logging.disable(earlier)

@@ -17,6 +17,7 @@ from data import Dataset
 from errors import UnfinishedError
 from models import build
 from models.cost import multiply_adds
+from models.user_code import told_by_line
 from trainers.batches import batches_in_chunk
 from trainers.checkpoints import load_resume_state, save_resume_state
 from trainers.examples import Examples, examples_from_split
@@ -102,7 +103,7 @@ def train(
         for chosen in (indices.train, indices.validation)
     )
     saver = _Saver(run, progress, threads, stop_requested)
-    with compiler_errors_told():
+    with compiler_errors_told(), told_by_line(recipe.model.name):
         while not progress.is_finished:
             epoch = _one_epoch(progress, training, validation, saver, watchers)
             saver.save()

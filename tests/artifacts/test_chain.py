@@ -1,8 +1,10 @@
+import json
 from pathlib import Path
 
 import pytest
 
 from artifacts.chain import exported_network, trained_network
+from artifacts.export_records import ExternalData
 from artifacts.files import sha256_of_file
 from artifacts.json_records import read_record, write_record
 from artifacts.run_directory import RunDirectory
@@ -113,6 +115,31 @@ def test_reference_is_refused_when_it_is_of_other_weights(hand_made: HandMadeRun
     refusal = refusal_of_export(hand_made.directory)
     assert refusal.subject == str(hand_made.directory.reference)
     assert "other weights" in refusal.problem
+
+
+def test_weights_beside_the_onnx_file_are_a_link_of_the_chain(hand_made: HandMadeRun) -> None:
+    run, export = hand_made.directory, hand_made.export()
+    weights = run.root / "model.onnx.data"
+    weights.write_bytes(b"weights of two gigabytes")
+    beside = ExternalData(file=weights.name, sha256=sha256_of_file(weights), bytes=24)
+    variant = export.variants["float32"].model_copy(update={"external_data": beside})
+    write_record(run.export, export.model_copy(update={"variants": {"float32": variant}}))
+    assert exported_network(run, "float32").variant.external_data == beside
+    weights.write_bytes(b"weights of three gigabytes")
+    refusal = refusal_of_export(run)
+    assert refusal.subject == str(weights)
+    assert "export.json speaks of" in refusal.problem
+    weights.unlink()
+    refusal = refusal_of_export(run)
+    assert (refusal.subject, refusal.problem) == (str(weights), "no such file")
+
+
+def test_record_from_before_there_were_weights_beside_is_read(hand_made: HandMadeRun) -> None:
+    path = hand_made.directory.export
+    record = json.loads(path.read_text())
+    assert record["variants"]["float32"].pop("external_data") is None
+    path.write_text(json.dumps(record))
+    assert exported_network(hand_made.directory, "float32").variant.external_data is None
 
 
 def test_unknown_precision_is_refused_with_the_exported_ones(hand_made: HandMadeRun) -> None:

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from artifacts.files import CHUNK_BYTES, replacing, sha256_of_bytes, sha256_of_file, write_bytes
+from artifacts.files import (
+    CHUNK_BYTES,
+    replacing,
+    replacing_together,
+    sha256_of_bytes,
+    sha256_of_file,
+    write_bytes,
+)
 from errors import ArtifactError, UnfinishedError
 
 ROOT = Path(__file__).parents[2]
@@ -121,6 +128,50 @@ def test_directory_in_the_files_place_is_refused_and_no_temporary_left(tmp_path:
     with pytest.raises(UnfinishedError, match=r"recipe\.json: cannot be written"):
         write_bytes(path, b"new")
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.usefixtures("umask_027")
+def test_files_that_name_each_other_are_replaced_under_their_own_names(tmp_path: Path) -> None:
+    paths = [tmp_path / "model.onnx", tmp_path / "model.onnx.data"]
+    with replacing_together(*paths) as directory:
+        assert directory.parent == tmp_path
+        for path in paths:
+            (directory / path.name).write_bytes(b"new")
+            assert not path.exists()
+    assert [path.read_bytes() for path in paths] == [b"new", b"new"]
+    assert paths[0].stat().st_mode & 0o777 == 0o640
+    assert sorted(tmp_path.iterdir()) == paths
+
+
+def test_file_that_was_not_written_with_the_others_is_removed(tmp_path: Path) -> None:
+    paths = [tmp_path / "model.onnx", tmp_path / "model.onnx.data"]
+    for path in paths:
+        path.write_bytes(b"old")
+    with replacing_together(*paths) as directory:
+        (directory / "model.onnx").write_bytes(b"new")
+        assert paths[1].exists()
+    assert list(tmp_path.iterdir()) == [paths[0]]
+    assert paths[0].read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("stop", [RuntimeError, KeyboardInterrupt, OSError(errno.ENOSPC, "full")])
+def test_old_files_stay_whole_when_the_body_raises(
+    tmp_path: Path, stop: BaseException | type[BaseException]
+) -> None:
+    paths = [tmp_path / "model.onnx", tmp_path / "model.onnx.data"]
+    for path in paths:
+        path.write_bytes(b"old")
+
+    def interrupted() -> None:
+        with replacing_together(*paths) as directory:
+            (directory / "model.onnx").write_bytes(b"ne")
+            raise stop
+
+    expected = UnfinishedError if isinstance(stop, OSError) else stop
+    with pytest.raises(expected):  # type: ignore[arg-type]
+        interrupted()
+    assert sorted(tmp_path.iterdir()) == paths
+    assert {path.read_bytes() for path in paths} == {b"old"}
 
 
 @pytest.mark.usefixtures("umask_027")

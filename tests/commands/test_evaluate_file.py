@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from onnx import helper
 
@@ -180,6 +181,22 @@ def test_file_that_is_no_model_is_refused_by_name(
     path.write_bytes(content)
     assert main(["evaluate", "--onnx", str(path), "--dataset", str(data)]) == 4
     assert f"error: {path}: is no ONNX model" in capsys.readouterr().err
+
+
+def test_file_whose_weights_lie_elsewhere_is_refused_by_name(
+    capsys: Capture, data: Path, model: Path, tmp_path: Path
+) -> None:
+    theirs = tmp_path / "theirs" / "linear.onnx"
+    theirs.parent.mkdir()
+    content = onnx.load(model)
+    onnx.save(content, theirs, save_as_external_data=True, location="weights", size_threshold=0)
+    assert evaluated(capsys, data, theirs)["accuracy"]["correct"] == 180
+    (theirs.parent / "weights").rename(tmp_path / "weights")
+    (theirs.parent / "weights").symlink_to(tmp_path / "weights")
+    for option in ("--onnx", "--reference-onnx"):
+        files = ["--onnx", str(model), option, str(theirs)]
+        assert main(["evaluate", "--dataset", str(data), "--no-latency", *files]) == 4
+        assert f"error: {theirs.parent / 'weights'}: is a link" in capsys.readouterr().err
 
 
 def test_option_of_files_is_refused_with_a_run(capsys: Capture, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from artifacts.logits import ReferenceLogits, save_reference
@@ -113,6 +114,17 @@ def test_workers_come_to_the_result_of_one_process(
     assert steps[-1][0] == EXAMPLES
     assert "60,000 examples by 2 workers" in caplog.messages[-1]
     assert "images/s" in caplog.messages[-1]
+
+
+@pytest.mark.usefixtures("ray")
+def test_workers_find_weights_that_lie_beside_the_file(plan: PassPlan, tmp_path: Path) -> None:
+    path = write_model(tmp_path / "large.onnx", linear_nodes())
+    onnx.save(onnx.load(path), path, save_as_external_data=True, location="w", size_threshold=0)
+    beside = dataclasses.replace(plan, onnx=path)
+    found = cluster_pass(beside, IMAGES[:9000], LABELS[:9000], TWO, lambda *step: None)
+    computer = SliceComputer(plan)
+    wanted = local_pass(computer, IMAGES[:9000], LABELS[:9000], lambda *step: None)
+    assert np.array_equal(found.onnx.confusion, wanted.onnx.confusion)
 
 
 @pytest.mark.usefixtures("ray")
