@@ -68,7 +68,7 @@ def place_of_forward(module: nn.Module) -> Place | None:
     """Return where the outermost module that is neither torch's nor ours has its forward."""
     for each in module.modules():
         code = getattr(type(each).forward, "__code__", None)
-        if code is not None and _owner(code.co_filename):
+        if code is not None and owner_of(code.co_filename):
             return Place(file=code.co_filename, line=code.co_firstlineno, function=code.co_name)
     return None
 
@@ -106,7 +106,7 @@ def _innermost(frames: Iterable[traceback.FrameSummary]) -> Place | None:
     """Return the innermost frame of the author's own files, else of a library of networks."""
     place, in_library = None, True
     for frame in frames:
-        owner = _owner(frame.filename)
+        owner = owner_of(frame.filename)
         if frame.lineno is None or owner is None or (owner == "library" and not in_library):
             continue
         place = Place(file=frame.filename, line=frame.lineno, function=frame.name)
@@ -114,7 +114,7 @@ def _innermost(frames: Iterable[traceback.FrameSummary]) -> Place | None:
     return place
 
 
-def _owner(file: str) -> Literal["author", "library"] | None:
+def owner_of(file: str) -> Literal["author", "library"] | None:
     """Return who wrote a file: the network's author, a library of networks, or the machinery."""
     if file.startswith("<"):  # code that was made at run time
         return None

@@ -218,7 +218,8 @@ def _threads_for(recipe: Recipe, processes: Processes) -> int:
         return max(1, usable_cpus() // processes.local_count)
     network = build(**recipe.model.model_dump())
     images = recipe.hyperparameters.batch_size / processes.count
-    work = int(images * multiply_adds(network, recipe.dataset.image_shape))
+    with told_by_line(recipe.model.name):
+        work = int(images * multiply_adds(network, recipe.dataset.image_shape))
     return thread_count(work, usable_cpus() // processes.local_count)
 
 

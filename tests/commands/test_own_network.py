@@ -167,6 +167,24 @@ def test_network_file_that_changed_after_training_is_refused(here: Path, capsys:
 
 
 @pytest.mark.parametrize(
+    ("condition", "command"),
+    [("self.training", "train"), ("images.shape[0] == 7", "export")],
+)
+def test_error_of_the_network_s_own_code_is_told_by_its_line(
+    condition: str, command: str, here: Path, capsys: Capture
+) -> None:
+    check = f"        if {condition}: raise ValueError('not so')\n        both = "
+    written(here, TWO_BRANCHES.replace("        both = ", check))
+    train = ["train", "--model", "net.py:factory", "--epochs", "1"]
+    assert main(train) == (5 if command == "train" else 0)
+    if command == "export":
+        assert main(["export"]) == 5
+    line = f"if {condition}: raise ValueError('not so')"
+    told = f"error: net.py:factory: ValueError: not so at net.py:16 in forward (`{line}`)"
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("arguments", "told", "code"),
     [
         (["--model", "net.py:factory"], "--model: wants --checkpoint FILE or --pretrained", 2),
