@@ -77,7 +77,7 @@ def test_file_that_changed_is_refused(tmp_path: Path) -> None:
         ),
         (
             "def factory(num_classes, in_channels):\n    raise RuntimeError('too many')\n",
-            r"too many at net\.py:2 in factory \(raise RuntimeError\('too many'\)\)",
+            r"too many at net\.py:2 in factory \(`raise RuntimeError\('too many'\)`\)",
         ),
         ("def factory(classes):\n    return None\n", r"TypeError: .*num_classes"),
     ],
