@@ -67,9 +67,10 @@ def command(library: str, models: tuple[str, ...], out: Path | None, one: str | 
     names = models or _names(library)
     for number, name in enumerate(names, start=1):
         if name not in rows or rows[name]["verdict"] == "error":
-            rows[name] = _in_a_process(name)
+            head = measurement_head()  # a sweep may go on at a later commit: each row has its own
+            rows[name] = {**_in_a_process(name), "commit": head["commit"]}
             ordered = [rows[key] for key in sorted(rows)]
-            write_measurement(out, measurement_head() | {"versions": _versions(), "rows": ordered})
+            write_measurement(out, head | {"versions": _versions(), "rows": ordered})
         click.echo(f"{number} of {len(names)}: {_line(rows[name])}", err=True)
     failed = [name for name in names if rows[name]["verdict"] != "pass"]
     click.echo(f"{len(names) - len(failed)} of {len(names)} pass", err=True)
