@@ -24,7 +24,8 @@ def make_telling(classifier: Classifier, images: Images, head: Set[str]) -> None
     """Change a network's weights so that its logits vary by about 1 from image to image.
 
     1. Factors that are all one number become random, and matrices that are all zero; 2. the last
-    layer is scaled.
+    layer is scaled, and gets biases that do not drown what it is given: GoogLeNet's features are of
+    the size 1e-12.
 
     Batch normalization keeps its means and variances of 0 and 1, up to such factors. With those of
     the images in their place, random networks are chaotic: ResNet-152 then differed from itself by
@@ -40,11 +41,17 @@ def make_telling(classifier: Classifier, images: Images, head: Set[str]) -> None
     for name, tensor in network.state_dict().items():
         if tensor.numel() > 1 and bool((tensor == tensor.flatten()[0]).all()):
             tensor.copy_(_in_place_of(name, tensor, generator))
+    weights = network.state_dict()
+    biases = [weights[name] for name in head if weights[name].dim() == 1]
+    for bias in biases:
+        bias.zero_()
     logits_NK = classifier(torch.from_numpy(images))
     variation = float((logits_NK - logits_NK.mean(dim=0)).std())
     if variation > 0:
         for name in head:
-            network.state_dict()[name].div_(variation)
+            weights[name].div_(variation)
+    for bias in biases:
+        bias.copy_(SMALL * torch.randn(bias.shape, generator=generator))
 
 
 def varied_images(count: int, side: int) -> Images:
