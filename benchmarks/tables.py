@@ -22,6 +22,7 @@ from benchmarks.evaluation_tables import (
 )
 from benchmarks.markdown import Measured, source_line, table
 from benchmarks.measuring import RESULTS
+from benchmarks.zoo_tables import ZOO, zoo_table
 
 PAGE = Path(__file__).parent / "RESULTS.md"
 
@@ -80,6 +81,8 @@ def page(folder: Path = RESULTS) -> str:
         *(cost_table(measured) for measured in _read(folder, "evaluation-speed.json")),
         MEMORY,
         *(memory_table(measured) for measured in _read(folder, "evaluation-memory.json")),
+        ZOO,
+        *(zoo_table(measured) for measured in _read(folder, "zoo-*.json")),
     ]
     return "\n".join(parts)
 

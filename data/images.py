@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # at run time Pillow is loaded only where an image is
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".pgm", ".ppm")
 # A file of kilobytes can unpack to gigabytes; its header says so before anything is decoded.
-MAX_PIXELS = 1 << 24
+MAX_PIXELS = 1 << 26  # 67 million: a camera of 64 megapixels
 GREY_MODES = ("1", "L", "LA")
 # Everything else has more than 8 bits a value, which converting would clip or cut.
 COLOUR_MODES = ("P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB")

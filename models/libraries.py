@@ -73,8 +73,15 @@ def library_names(library: str) -> tuple[str, ...]:
 
 
 def designed_size(name: str) -> int | None:
-    """Return the side in pixels of the images that a library's network was designed for."""
+    """Return the side in pixels of the images that a library's network was designed for.
+
+    None where timm does not say it.
+
+    Raises:
+        UsageError: the library has no such network.
+    """
     library, _, own_name = name.partition(":")
+    _require_known(library, own_name)
     if library == "timm":
         found = _timm().get_pretrained_cfg(own_name)
         return int(found.input_size[1]) if found else None

@@ -1,0 +1,102 @@
+"""Every link of a run's chain, each broken in turn."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from artifacts.run_directory import RunDirectory
+from artifacts.verification import Link, checked_links
+from commands.main import main
+from errors import ArtifactError
+
+
+@pytest.fixture
+def run(finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
+    monkeypatch.chdir(tmp_path)
+    run = Path(shutil.copytree(finished_run, tmp_path / "run"))
+    assert main(["evaluate", "--run", str(run), "--no-latency"]) == 0
+    return RunDirectory(run)
+
+
+def broken(run: RunDirectory) -> dict[str, str]:
+    return {link.name: str(link.detail) for link in checked_links(run) if link.holds is False}
+
+
+def append(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"x")
+
+
+def test_whole_run_has_all_its_links(run: RunDirectory) -> None:
+    links = checked_links(run)
+    assert all(link.holds for link in links)
+    assert [link.name for link in links] == [
+        "recipe.json",
+        "weights.safetensors",
+        "model.onnx",
+        "reference.npz",
+        "evaluations/float32-cpu.json",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("weights.safetensors", "is not the file that training.json speaks of"),
+        ("model.onnx", "is not the file that export.json speaks of"),
+        ("reference.npz", "is not the file that export.json speaks of"),
+        ("training.json", "not a valid Training"),
+        ("export.json", "not a valid Export"),
+        ("evaluations/float32-cpu.json", "not a valid Evaluation"),
+    ],
+)
+def test_damaged_file_is_a_broken_link(name: str, told: str, run: RunDirectory) -> None:
+    append(run.root / name)
+    assert told in broken(run)[Path(name).name]
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "model.onnx", "reference.npz"])
+def test_missing_file_is_a_broken_link(name: str, run: RunDirectory) -> None:
+    (run.root / name).unlink()
+    assert "no such file" in broken(run)[name]
+
+
+def test_all_broken_links_are_told_not_the_first_alone(run: RunDirectory) -> None:
+    for path in (run.recipe, run.weights, run.reference):
+        append(path)
+    assert {"recipe.json", "weights.safetensors", "reference.npz"} <= broken(run).keys()
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        (("model", "onnx_sha256"), "is of another ONNX file"),
+        (("reference_sha256",), "is against another reference"),
+        (("dataset", "sha256"), "is on another dataset"),
+    ],
+)
+def test_evaluation_of_something_else_is_a_broken_link(
+    place: tuple[str, ...], told: str, run: RunDirectory
+) -> None:
+    path = run.evaluation("float32", "cpu")
+    record = json.loads(path.read_text())
+    part = record
+    for key in place[:-1]:
+        part = part[key]
+    part[place[-1]] = "0" * 64
+    path.write_text(json.dumps(record))
+    assert told in broken(run)["evaluations/float32-cpu.json"]
+
+
+def test_run_that_was_not_exported_yet_says_so(run: RunDirectory) -> None:
+    run.export.unlink()
+    links = {link.name: link for link in checked_links(run)}
+    assert links["export"] == Link(name="export", of="run", holds=None, detail="not exported yet")
+    assert links["evaluations/float32-cpu.json"].holds is None
+
+
+def test_directory_without_a_network_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="no finished training here"):
+        checked_links(RunDirectory(tmp_path))
