@@ -12,13 +12,14 @@ from typing import Any, TypeVar
 import click
 
 from artifacts.choices import INPUT_DTYPES, LAYOUTS, SCENARIOS
-from commands.options import FiniteRange, batch_sizes_option
+from commands.options import FiniteRange, batch_sizes_option, image_size_option
 from errors import UsageError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Values = dict[str, Any]  # of one group, by the names of its options
 FILE_OPTION_NAMES = {
     "--reference-onnx": "reference_onnx",
+    "--image-size": "image_size",
     "--input-scale": "scale",
     "--mean": "mean",
     "--std": "std",
@@ -159,6 +160,7 @@ file_options = _group(
         type=click.Path(dir_okay=False, path_type=Path),
         help="With --onnx: hold it against this other file, run unoptimized on the CPU.",
     ),
+    image_size_option,
     *_INPUT_OPTIONS,
 )
 gate_options = _group(

@@ -269,6 +269,7 @@ def evaluate_file_step(
     reference_onnx: Path | None,
     dataset: str,
     data_dir: Path | None,
+    image_size: tuple[int, int] | None,
     **input_options: Any,
 ) -> tuple[Evaluation, Path]:
     """Evaluate an ONNX file that no run made; return the evaluation and its file."""
@@ -276,7 +277,7 @@ def evaluate_file_step(
     from evaluate.graph_input import InputOptions
     from evaluate.subject import subject_of_file
 
-    data = load_dataset(dataset, data_dir=data_dir)
+    data = load_dataset(dataset, data_dir=data_dir, image_size=image_size)
     with step_progress() as progress:
         return evaluate(
             subject_of_file(onnx, data, InputOptions(**input_options), reference_onnx),

@@ -208,8 +208,21 @@ def _layout(images: TensorSpec, image_shape: tuple[int, int, int], asked: Layout
     taken = f"the graph's input {images.name!r} takes {list(images.shape)}"
     has = f"the dataset has {channels} channels of {height}x{width} pixels"
     if not fitting or asked is not None:
-        raise UsageError("--layout" if fitting else "--onnx", f"{taken}; {has}")
+        raise UsageError(
+            "--layout" if fitting else "--onnx",
+            f"{taken}; {has}",
+            hint=_resizing_hint(images, channels),
+        )
     raise UsageError("--layout", f"{taken}, which does not tell: say nchw or nhwc; {has}")
+
+
+def _resizing_hint(images: TensorSpec, channels: int) -> str | None:
+    """Return how to give the graph images of its size, where only that differs."""
+    _, first, second, third = images.shape
+    for found, height, width in ((first, second, third), (third, first, second)):
+        if found == channels and isinstance(height, int) and isinstance(width, int):
+            return f"resize the images as they are read: --image-size {height}x{width}"
+    return None
 
 
 def _per_channel(

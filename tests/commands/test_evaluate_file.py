@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper
+from PIL import Image
 
 from commands.main import main
 from tests.evaluate.onnx_files import linear, linear_nodes, write_model
@@ -218,3 +219,22 @@ def test_labels_that_the_model_has_no_class_for_are_an_error(
     path = write_model(tmp_path / "two.onnx", two, classes=2)
     assert main(["evaluate", "--onnx", str(path), "--dataset", str(data)]) == 4
     assert "wanted 0 to 1: the model has 2 classes" in capsys.readouterr().err
+
+
+def test_images_of_another_size_are_resized_where_that_is_asked(
+    capsys: Capture, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    random = np.random.default_rng(0)
+    for number, side in enumerate((6, 8, 9)):
+        pixels = random.integers(0, 256, (side, side), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "photos" / f"{number}.png")
+    options = ["--onnx", str(model), "--dataset", "photos", "--no-latency"]
+    assert main(["evaluate", *options, "--image-size", "3"]) == 2
+    assert "hint: resize the images as they are read: --image-size 2x2" in capsys.readouterr().err
+    assert main(["evaluate", *options, "--image-size", "2", "--json"]) == 0
+    evaluation = json.loads(capsys.readouterr().out)
+    assert (evaluation["dataset"]["examples"], evaluation["accuracy"]) == (3, None)
+    assert main(["evaluate", "--image-size", "2", "--no-latency"]) == 2
+    assert "--image-size: wants --onnx" in capsys.readouterr().err
