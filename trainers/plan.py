@@ -49,9 +49,8 @@ def planned_training(
         UsageError: the fractions leave no examples, or a value is out of its range.
     """
     if len(dataset.classes) < 2:
-        raise UsageError(
-            "--dataset", f"{spec.source} has one class; a classifier needs two or more"
-        )
+        found = "one class" if dataset.labelled else "no labels"
+        raise UsageError("--dataset", f"{spec.source} has {found}; a classifier needs two classes")
     named = named_recipe(
         recipe, network.name, dataset.name, fine_tuning=initial_weights is not None
     )

@@ -103,6 +103,8 @@ def test_checkpoint_from_elsewhere_is_proved_on_images_without_labels(
     torch.save({"state_dict": network.state_dict()}, "theirs.pt")
     options = ["--checkpoint", "theirs.pt", "--model", "net.py:factory", "--image-size", "24"]
     folder = photos / "test" / "green"
+    assert main(["train", "--dataset", str(folder), "--image-size", "24"]) == 2
+    assert "has no labels; a classifier needs two classes" in capsys.readouterr().err
     printed(capsys, "export", *options, "--dataset", str(folder))
     run = Path("runs/green-net.py-factory")
     imported = json.loads((run / "imported.json").read_text())
