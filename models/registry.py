@@ -48,7 +48,7 @@ def build(
 
     channels = _network_channels(name, in_channels)
     if file is not None and file_sha256 is not None:
-        from models.user_file import network_from_file
+        from models.user_file import make_lazy_layers, network_from_file
 
         network = network_from_file(
             name,
@@ -58,6 +58,7 @@ def build(
             in_channels=in_channels,
             image_size=image_size,
         )
+        make_lazy_layers(network, name, (channels, *image_size))
     else:
         network = _network(name, num_classes, in_channels, image_size)
     return Classifier(

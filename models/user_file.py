@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from errors import ArtifactError, UsageError
 from models.names import sha256_of_source
@@ -59,6 +61,21 @@ def network_from_file(
             name, f"wanted a torch.nn.Module from the function, found {type(network).__name__}"
         )
     return network
+
+
+@torch.no_grad()
+def make_lazy_layers(network: nn.Module, name: str, image_shape: tuple[int, int, int]) -> None:
+    """Give layers that wait for an image to know their shapes one of this C, H, W.
+
+    Raises:
+        UsageError: the network does not take it.
+    """
+    if not any(is_lazy(parameter) for parameter in network.parameters()):
+        return
+    training = network.training
+    with told_as(f"--model {name}"):
+        network.eval()(torch.zeros((2, *image_shape)))
+    network.train(training)
 
 
 def _function(file: Path, function: str) -> Callable[..., object]:

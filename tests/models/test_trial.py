@@ -35,13 +35,6 @@ def test_logits_pass_and_the_mode_stays() -> None:
     assert all(torch.equal(before[n], value) for n, value in classifier.state_dict().items())
 
 
-def test_lazy_layers_are_made_and_can_be_trained() -> None:
-    lazy = nn.Sequential(nn.Flatten(), nn.LazyLinear(3))
-    classifier = Classifier(lazy, mean=[0.0], std=[255.0])
-    require_logits(classifier, "net.py:factory", **SHAPE)
-    classifier(torch.zeros((2, 1, 4, 4), dtype=torch.uint8)).sum().backward()
-
-
 @pytest.mark.parametrize(
     ("function", "told"),
     [

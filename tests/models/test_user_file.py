@@ -38,6 +38,19 @@ def factory(num_classes, in_channels, image_size):
     assert classifier(torch.zeros((3, 2, 8, 6), dtype=torch.uint8)).shape == (3, 5)
 
 
+def test_layers_that_wait_for_an_image_are_made_and_can_be_trained(tmp_path: Path) -> None:
+    text = """\
+from torch import nn
+
+def factory(num_classes, in_channels):
+    return nn.Sequential(nn.Flatten(), nn.LazyLinear(num_classes))
+"""
+    classifier = built(written(tmp_path, text))
+    assert classifier.state_dict()["network.1.weight"].shape == (5, 2 * 8 * 6)
+    assert classifier.training
+    classifier(torch.zeros((3, 2, 8, 6), dtype=torch.uint8)).sum().backward()
+
+
 def test_modules_beside_the_file_can_be_imported_but_ours_stay_ours(tmp_path: Path) -> None:
     (tmp_path / "my_layers.py").write_text("from torch import nn\nLayer = nn.Flatten\n")
     (tmp_path / "data.py").write_text("raise SystemExit('not this one')\n")
