@@ -28,7 +28,14 @@ from evaluate.machine_state import MachineWatch
 from evaluate.onnx_runtime import OnnxRunner
 from evaluate.opening import Opened, opened_subject
 from evaluate.parity import without_labels
-from evaluate.passes import BATCH_SIZE, OnStep, PassPlan, PassSums, SliceComputer, local_pass
+from evaluate.passes import (
+    OnStep,
+    PassPlan,
+    PassSums,
+    SliceComputer,
+    batch_size_of_pass,
+    local_pass,
+)
 from evaluate.ray_connection import ClusterOptions
 from evaluate.session_options import GPU_PROVIDERS, SessionOptions
 from evaluate.subject import Subject
@@ -178,10 +185,15 @@ def _sums(opened: Opened, options: EvaluationOptions, on_step: OnStep) -> PassSu
         output=opened.output,
         reference=opened.subject.reference,
         tolerance=opened.tolerance,
+        batch_size=_batch_size(opened),
     )
     if options.cluster:
         return cluster_pass(plan, test.images, test.labels, options.cluster, on_step)
     return local_pass(SliceComputer(plan, opened.runner), test.images, test.labels, on_step)
+
+
+def _batch_size(opened: Opened) -> int:
+    return opened.form.batch or batch_size_of_pass(opened.dataset.image_shape)
 
 
 def _parity(opened: Opened, sums: PassSums, names: tuple[str, ...]) -> ParityRecord | None:
@@ -202,7 +214,7 @@ def _independence(opened: Opened) -> BatchIndependence | None:
     return batch_independence(
         logits_function(opened.runner, opened.form, opened.output),
         opened.dataset.test.images,
-        batch_size=opened.form.batch or BATCH_SIZE,
+        batch_size=_batch_size(opened),
         tolerance=opened.tolerance,
     )
 

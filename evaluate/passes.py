@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from artifacts.evaluation_records import GraphInput, GraphOutput, LiveAgreement
 from artifacts.logits import Images, Logits, Tolerance
 from data import UNLABELLED
+from data.images_at_once import images_at_once
 from data.pages import ReadPages
 from errors import ArtifactError
 from evaluate.accuracy import Accuracy, accuracy_of
@@ -25,7 +26,7 @@ from evaluate.parity import Parity, parity_of
 from evaluate.references import Reference, ReferenceSlice, in_batches
 from evaluate.session_options import SessionOptions
 
-BATCH_SIZE = 128
+BATCH_SIZE, LEAST_BATCH_SIZE = 128, 8  # of small images, and of large ones
 OnStep = Callable[[str, int, int], None]  # what is going on, done, in all
 
 
@@ -87,11 +88,12 @@ class PassPlan:
     output: GraphOutput
     reference: Reference | None
     tolerance: Tolerance
+    batch_size: int
 
-    @property
-    def batch_size(self) -> int:
-        """Images in a batch, where the graph leaves that open."""
-        return self.form.batch or BATCH_SIZE
+
+def batch_size_of_pass(image_shape: tuple[int, int, int]) -> int:
+    """Return how many images of C, H, W go through a graph at once that leaves it open."""
+    return images_at_once(BATCH_SIZE, image_shape[1:], least=LEAST_BATCH_SIZE)
 
 
 class SliceComputer:

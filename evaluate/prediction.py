@@ -2,7 +2,6 @@
 
 import json
 import logging
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from artifacts.export_records import TensorSpec
 from artifacts.logits import Images, Logits, LogitsFunction
 from artifacts.prediction_records import FailedImage, PredictedImage, PredictingModel, Prediction
 from data.images import converted_image, planes
+from data.images_at_once import images_at_once
 from errors import ArtifactError, DatasetError, UsageError
 from evaluate.graph_input import (
     InputOptions,
@@ -30,8 +30,7 @@ from evaluate.onnx_runtime import OnnxRunner
 from evaluate.session_options import SessionOptions
 from evaluate.subject import described_file
 
-BATCH_SIZE = 32  # larger ones gain little on a CPU
-BATCH_BYTES = 1 << 26  # of pixels; the graph needs many times as much for what it makes of them
+BATCH_SIZE, LEAST_BATCH_SIZE = 32, 8  # of small images, and of large ones
 IMAGE_CHANNELS = (1, 3)  # grey, RGB: what a file gives
 
 log = logging.getLogger("onnxproof")
@@ -167,7 +166,7 @@ def predictions(
         ArtifactError: the graph gives another number of answers than it was given images.
         UnfinishedError: ONNX Runtime could not run the graph.
     """
-    size = max(1, min(BATCH_SIZE, BATCH_BYTES // math.prod(classifier.image_shape)))
+    size = images_at_once(BATCH_SIZE, classifier.image_shape[1:], least=LEAST_BATCH_SIZE)
     for start in range(0, len(sources), size):
         yield from _predicted_batch(classifier, sources[start : start + size], top)
 

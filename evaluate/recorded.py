@@ -5,7 +5,7 @@ import functools
 from artifacts.chain import ExportedNetwork
 from artifacts.evaluation_records import LiveAgreement
 from data import Dataset
-from evaluate.passes import BATCH_SIZE, OnStep, live_sums, slices
+from evaluate.passes import OnStep, batch_size_of_pass, live_sums, slices
 from evaluate.references import LiveReference, RecordedReference
 from evaluate.session_options import SessionOptions
 from evaluate.subject import require_same_split
@@ -29,7 +29,8 @@ def recomputed_reference(
     recorded = RecordedReference(path=exported.trained.run.reference)
     require_same_split(recorded.path, dataset)
     compute = functools.partial(pytorch_logits_function, exported.trained, SessionOptions())
-    read = LiveReference(recorded=recorded, pytorch=compute).open(BATCH_SIZE)
+    batch_size = batch_size_of_pass(dataset.image_shape)
+    read = LiveReference(recorded=recorded, pytorch=compute).open(batch_size)
     images = dataset.test.images
     total = None
     for start, stop in slices(len(images)):

@@ -9,8 +9,8 @@ from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
 from artifacts.export_records import BatchCheck, TensorSpec
 from artifacts.logits import Images, LogitsFunction, Tolerance
+from data.images_at_once import images_at_once
 from errors import UnfinishedError
-from export.batches import images_at_once
 from export.graph import INPUT, LOGITS
 
 # One, two, an odd number: a batch dimension that was baked in, or a reshape that mixes examples,

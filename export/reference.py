@@ -17,8 +17,8 @@ from artifacts.json_records import read_record
 from artifacts.logits import Images, ReferenceLogits, save_reference
 from artifacts.run_directory import RunDirectory
 from data import Dataset
+from data.images_at_once import images_at_once
 from errors import ArtifactError
-from export.batches import images_at_once
 from models.inference import logits_function
 
 # Of images of up to 64x64 pixels; an activation of ResNet-101 in float64 takes 0.5 GB with it.

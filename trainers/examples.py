@@ -41,6 +41,10 @@ class Examples(Protocol):
         """Where the batches lie."""
 
     @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+
+    @property
     def streamed(self) -> bool:
         """Whether they are read from the disk while they are used."""
 
@@ -62,6 +66,12 @@ class ExamplesInMemory:
     def device(self) -> torch.device:
         """Where the tensors lie."""
         return self.everything.labels_N.device
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        height, width = self.everything.images_NCHW.shape[2:]
+        return height, width
 
     def __len__(self) -> int:
         """Return the number of examples."""
@@ -87,6 +97,12 @@ class ExamplesOnDisk:
     indices: NDArray[np.int64]
     device: torch.device
     streamed = True
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        height, width = self.images.shape[2:]
+        return height, width
 
     def __len__(self) -> int:
         """Return the number of examples."""

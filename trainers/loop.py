@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
 from artifacts.training_records import Hyperparameters
+from data.images_at_once import images_at_once
 from errors import UnfinishedError
 from models.classifier import Classifier
 from trainers.augmentation import augmented, draw
@@ -28,7 +29,7 @@ from trainers.optimization import learning_rate
 from trainers.position import PassResult, Position, correct_count
 from trainers.processes import Processes
 
-VALIDATION_BATCH_SIZE = 512
+VALIDATION_BATCH_SIZE, LEAST_VALIDATION_BATCH_SIZE = 512, 32  # of small images, and of large ones
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,9 +99,10 @@ def validate(
     own = part_of(len(examples), processes.rank, processes.count)
     total_loss = torch.zeros((), dtype=torch.float64, device=examples.device)
     correct = torch.zeros((), dtype=torch.int64, device=examples.device)
-    for batch in examples.batches(
-        torch.split(torch.arange(own.start, own.stop), VALIDATION_BATCH_SIZE)
-    ):
+    size = images_at_once(
+        VALIDATION_BATCH_SIZE, examples.image_size, least=LEAST_VALIDATION_BATCH_SIZE
+    )
+    for batch in examples.batches(torch.split(torch.arange(own.start, own.stop), size)):
         with autocast(examples.device, settings):
             logits_NK = classifier(batch.images_NCHW).float()
         total_loss += loss_sum(settings.loss, logits_NK, batch.labels_N)
@@ -134,6 +136,12 @@ def _take_step(
     """Take one optimizer step; `weight` is this process' share of the batch, 1 on average."""
     with autocast(batch.labels_N.device, settings):
         logits_NK = trainee.forward(batch.images_NCHW)
+        if not isinstance(logits_NK, Tensor):  # the trial before it was in evaluation mode
+            raise UnfinishedError(
+                "training",
+                f"the network returns a {type(logits_NK).__name__} while it trains",
+                hint="return the logits alone in training mode too",
+            )
         loss = mean_loss(
             settings.loss, logits_NK, batch.labels_N, label_smoothing=settings.label_smoothing
         )

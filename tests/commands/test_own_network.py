@@ -186,6 +186,21 @@ def test_error_of_the_network_s_own_code_is_told_by_its_line(
     assert told in capsys.readouterr().err
 
 
+def test_network_that_gives_more_than_logits_while_it_trains_is_told(
+    here: Path, capsys: Capture
+) -> None:
+    returned = "return self.head(self.drop(pooled.view(pooled.size(0), -1)))"
+    assert returned in TWO_BRANCHES
+    both = (
+        "logits = self.head(pooled.flatten(1))\n"
+        "        return (logits, 0) if self.training else logits"
+    )
+    written(here, TWO_BRANCHES.replace(returned, both))
+    assert main(["train", "--model", "net.py:factory", "--epochs", "1"]) == 5
+    told = "error: training: the network returns a tuple while it trains\nhint: return the logits"
+    assert told in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "told", "code"),
     [

@@ -22,7 +22,7 @@ from evaluate import cluster
 from evaluate.cluster import MappedArray, SliceWorker, cluster_pass
 from evaluate.graph_input import InputOptions, graph_input, graph_output
 from evaluate.onnx_runtime import OnnxRunner
-from evaluate.passes import PassPlan, PassSums, SliceComputer, local_pass, slices
+from evaluate.passes import BATCH_SIZE, PassPlan, PassSums, SliceComputer, local_pass, slices
 from evaluate.ray_connection import ROOT, ClusterOptions, connected_ray
 from evaluate.references import RecordedReference
 from evaluate.session_options import SessionOptions
@@ -79,6 +79,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> PassPlan:
         output=graph_output(runner.outputs, frozenset()),
         reference=RecordedReference(path=folder / "reference.npz"),
         tolerance=CPU_FLOAT32,
+        batch_size=BATCH_SIZE,
     )
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from export.batches import images_at_once
+from data.images_at_once import images_at_once
 
 
 @pytest.mark.parametrize(
