@@ -88,9 +88,9 @@ def command(
               python cli.py evaluate --onnx model.onnx --dataset mnist --input-scale 1/255
     """
     from commands.console import print_json, show_log
+    from commands.evaluation_steps import evaluate_file_step, evaluate_step
     from commands.evaluation_table import print_evaluation
     from commands.run_data import run_or_last
-    from commands.steps import evaluate_file_step, evaluate_step
     from evaluate.evaluation import EvaluationOptions
     from evaluate.gates import Gates
     from evaluate.session_options import SessionOptions

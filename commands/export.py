@@ -87,8 +87,8 @@ def command(
               python cli.py export --checkpoint net.pt --model net.py:factory --dataset photos/
     """
     from commands.console import print_json, print_pairs, show_log
+    from commands.export_steps import ImportOptions, export_step, import_step
     from commands.run_data import run_or_last
-    from commands.steps import ImportOptions, export_step, import_step
 
     show_log()
     if checkpoint is None and not pretrained:

@@ -3,7 +3,9 @@
 import contextlib
 import errno
 import importlib
+import shlex
 import signal
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -53,6 +55,11 @@ class Invocation:
             self.defers_stop = False
         if self.stopped_by is not None:
             raise Stopped
+
+
+def command_line() -> str:
+    """Return this process' command as it could be typed again."""
+    return shlex.join(["python", *sys.argv])
 
 
 class _CommandGroup(click.Group):

@@ -52,8 +52,10 @@ def command(
     Example: python cli.py pipeline --models mlp,lenet5 --dataset mnist
     """
     from commands.console import log, print_json, show_log
+    from commands.evaluation_steps import evaluate_step
     from commands.evaluation_table import print_networks
-    from commands.steps import TrainingOptions, evaluate_step, export_step, train_step
+    from commands.export_steps import export_step
+    from commands.training_steps import TrainingOptions, train_step
     from evaluate.evaluation import EvaluationOptions
     from evaluate.latency import LatencyOptions
     from evaluate.provider_trial import provider_failure

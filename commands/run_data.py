@@ -2,15 +2,21 @@
 
 from pathlib import Path
 
-from artifacts.run_directory import RunDirectory, last_run
+from artifacts.run_directory import RunDirectory, default_run, last_run
 from artifacts.training_records import DatasetSpec
 from data import Dataset, load_dataset
 from errors import DatasetError
+from models import NetworkName
 
 
 def run_or_last(run: Path | None) -> RunDirectory:
     """Return the run that was named, else the one that was made last."""
     return RunDirectory(run) if run else last_run()
+
+
+def run_for(named: Path | None, dataset: Dataset, network: NetworkName) -> RunDirectory:
+    """Return the run that was named, else runs/<dataset>-<network>."""
+    return RunDirectory(named) if named else default_run(dataset.name, network.name)
 
 
 def dataset_spec(

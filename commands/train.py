@@ -156,7 +156,7 @@ def command(
     from artifacts.json_records import read_record
     from artifacts.training_records import Recipe
     from commands.console import print_json, print_pairs, show_log
-    from commands.steps import TrainingOptions, train_step
+    from commands.training_steps import TrainingOptions, train_step
     from trainers.recipes import expectation_for
 
     show_log()

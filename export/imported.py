@@ -65,17 +65,8 @@ def imported_network(
             hint="name another directory with --run, or export without --checkpoint",
         )
     found = read_weights(Path(weights.file))
-    channels, height, width = dataset.image_shape
-    count = class_count(found, network, channels, (height, width))
-    names = _class_names(classes, dataset, count)
-    model = ModelSpec(
-        name=network.name,
-        num_classes=count,
-        in_channels=channels,
-        image_size=(height, width),
-        file=network.file,
-        file_sha256=network.file_sha256,
-    )
+    model = _model_spec(network, found, dataset)
+    names = _class_names(classes, dataset, model.num_classes)
     normalization = normalization or _normalization(found)
     classifier = _loaded(model, found, normalization)
     with replacing(run.weights) as temporary:
@@ -95,6 +86,18 @@ def imported_network(
     )
     write_record(run.imported, record)
     return trained_network(run)
+
+
+def _model_spec(network: NetworkName, found: ForeignWeights, dataset: Dataset) -> ModelSpec:
+    channels, height, width = dataset.image_shape
+    return ModelSpec(
+        name=network.name,
+        num_classes=class_count(found, network, channels, (height, width)),
+        in_channels=channels,
+        image_size=(height, width),
+        file=network.file,
+        file_sha256=network.file_sha256,
+    )
 
 
 def _loaded(model: ModelSpec, found: ForeignWeights, normalization: Normalization) -> Classifier:

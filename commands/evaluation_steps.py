@@ -1,0 +1,80 @@
+"""The steps of `evaluate`: each calls one room and returns its record."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from artifacts.chain import ExportedNetwork, exported_network
+from artifacts.choices import Precision
+from artifacts.environment import is_installed
+from artifacts.evaluation_records import Evaluation
+from artifacts.logits import Images
+from artifacts.run_directory import RunDirectory
+from commands.console import step_progress
+from commands.main import command_line
+from commands.run_data import dataset_of_run
+from data import load_dataset
+from errors import UnusableError
+
+if TYPE_CHECKING:  # at run time it loads ONNX Runtime
+    from evaluate.evaluation import EvaluationOptions
+
+
+def evaluate_step(
+    run: RunDirectory,
+    options: "EvaluationOptions",
+    *,
+    precision: Precision = "float32",
+    dataset: str | None = None,
+    data_dir: Path | None = None,
+) -> tuple[Evaluation, Path]:
+    """Evaluate a variant of the run's network; return the evaluation and its file."""
+    from evaluate.evaluation import evaluate
+    from evaluate.subject import subject_of_run
+
+    exported = exported_network(run, precision)
+    data = dataset_of_run(exported.trained.dataset, dataset, data_dir)
+    with step_progress() as progress:
+        return evaluate(
+            subject_of_run(exported, data, options.reference, options.session),
+            data,
+            options,
+            pytorch_values=lambda images: _intermediate_values(exported, images),
+            on_step=progress,
+            command=command_line(),
+        )
+
+
+def _intermediate_values(exported: ExportedNetwork, images: Images) -> Mapping[str, Any]:
+    """Trace the network only where an explanation is needed: that takes seconds, and torch."""
+    if not is_installed("torch"):
+        raise UnusableError("--explain", "PyTorch, whose values it compares, is not installed here")
+    from export.intermediates import intermediate_values
+
+    return intermediate_values(exported)(images)
+
+
+def evaluate_file_step(
+    options: "EvaluationOptions",
+    *,
+    onnx: Path,
+    reference_onnx: Path | None,
+    dataset: str,
+    data_dir: Path | None,
+    image_size: tuple[int, int] | None,
+    **input_options: Any,
+) -> tuple[Evaluation, Path]:
+    """Evaluate an ONNX file that no run made; return the evaluation and its file."""
+    from evaluate.evaluation import evaluate
+    from evaluate.graph_input import InputOptions
+    from evaluate.subject import subject_of_file
+
+    data = load_dataset(dataset, data_dir=data_dir, image_size=image_size)
+    with step_progress() as progress:
+        return evaluate(
+            subject_of_file(onnx, data, InputOptions(**input_options), reference_onnx),
+            data,
+            options,
+            on_step=progress,
+            command=command_line(),
+        )

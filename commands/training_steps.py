@@ -1,0 +1,139 @@
+"""The step of `train`: it calls its room and returns the record."""
+
+import contextlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from artifacts.choices import RecipeName
+from artifacts.run_directory import RunDirectory, remember_last_run
+from artifacts.training_records import Training
+from commands.console import training_progress
+from commands.main import Invocation, command_line
+from commands.networks import ChosenNetwork, chosen_network
+from commands.run_data import dataset_spec, run_for
+from data import Dataset, load_dataset
+from errors import UsageError
+
+if TYPE_CHECKING:  # at run time these load torch
+    from trainers.processes import Processes
+    from trainers.train import Watcher
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """The options of `train`, as the user gave them."""
+
+    model: str = "lenet5"
+    weights: Path | None = None
+    pretrained: bool = False
+    dataset: str = "digits"
+    data_dir: Path | None = None
+    image_size: tuple[int, int] | None = None
+    run: Path | None = None
+    recipe: RecipeName = "best"
+    overrides: dict[str, object] = field(default_factory=dict)
+    val_split: float | None = None
+    subset: float = 1.0
+    seed: int = 0
+    device: str = "auto"
+    threads: int | None = None
+    deterministic: bool | None = None
+    memory_bytes: int | None = None
+    compiled: bool = False
+    resume: bool = False
+    tensorboard: bool = False
+
+
+def train_step(options: TrainingOptions) -> tuple[RunDirectory, Training | None]:
+    """Train a network and make its run the last one.
+
+    Of several processes that train together one has the record, the others None.
+    """
+    from trainers.processes import processes_of
+
+    with processes_of(options.device) as processes:
+        with processes.first_on_each_machine():  # prepares dataset and weights for the others
+            dataset = load_dataset(
+                options.dataset, data_dir=options.data_dir, image_size=options.image_size
+            )
+            chosen = chosen_network(
+                options.model,
+                weights=options.weights,
+                pretrained=options.pretrained,
+                option="--weights",
+            )
+        run = run_for(options.run, dataset, chosen.network)
+        if run.imported.is_file():
+            raise UsageError(
+                "--run", f"{run.root} holds a network that was trained elsewhere: name another"
+            )
+        return run, _trained(options, chosen, dataset, run, processes)
+
+
+def _trained(
+    options: TrainingOptions,
+    chosen: ChosenNetwork,
+    dataset: Dataset,
+    run: RunDirectory,
+    processes: "Processes",
+) -> Training | None:
+    from trainers.plan import planned_training
+    from trainers.train import ExecutionOptions, train
+
+    recipe, indices = planned_training(
+        dataset,
+        spec=dataset_spec(dataset, options.dataset, options.data_dir, options.image_size),
+        network=chosen.network,
+        initial_weights=chosen.weights,
+        normalization=chosen.normalization,
+        recipe=options.recipe,
+        overrides=options.overrides,
+        val_split=options.val_split,
+        subset=options.subset,
+        seed=options.seed,
+        device_type=processes.device.type,
+    )
+    invocation = click.get_current_context().ensure_object(Invocation)
+    with contextlib.ExitStack() as stack:
+        watchers = _watchers(options, run, processes, stack)
+        stop_requested = stack.enter_context(invocation.deferred_stop())
+        training = train(
+            recipe,
+            dataset,
+            indices,
+            run=run,
+            processes=processes,
+            options=ExecutionOptions(
+                threads=options.threads,
+                deterministic=options.deterministic,
+                memory_bytes=options.memory_bytes,
+                compiled=options.compiled,
+            ),
+            resume=options.resume,
+            watchers=watchers,
+            stop_requested=stop_requested,
+            command=command_line(),
+        )
+        if training is not None:
+            remember_last_run(run)
+    return training
+
+
+def _watchers(
+    options: TrainingOptions,
+    run: RunDirectory,
+    processes: "Processes",
+    stack: contextlib.ExitStack,
+) -> "list[Watcher]":
+    """Return what shows the training; nothing where another process does."""
+    if not processes.writes:
+        return []
+    watchers: list[Watcher] = [stack.enter_context(training_progress())]
+    if options.tensorboard:
+        from trainers.live_view import TensorBoard
+
+        watchers.append(stack.enter_context(contextlib.closing(TensorBoard(run.tensorboard))))
+    return watchers
