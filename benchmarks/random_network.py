@@ -10,7 +10,8 @@ from collections.abc import Set
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from artifacts.logits import Images
 from models.classifier import Classifier
@@ -23,13 +24,14 @@ COARSE = 4  # sides of the images' coarse pattern
 def make_telling(classifier: Classifier, images: Images, head: Set[str]) -> None:
     """Change a network's weights so that its logits vary by about 1 from image to image.
 
-    1. Factors that are all one number become random, and matrices that are all zero; 2. the last
-    layer is scaled, and gets biases that do not drown what it is given: GoogLeNet's features are of
-    the size 1e-12.
+    1. Factors that are all one number become random, and matrices that are all zero; 2. activations
+    are kept at one size by batch normalization; 3. the last layer is scaled, and gets small biases.
 
-    Batch normalization keeps its means and variances of 0 and 1, up to such factors. With those of
-    the images in their place, random networks are chaotic: ResNet-152 then differed from itself by
-    2e-3 between PyTorch and ONNX Runtime, all of it rounding that its layers had magnified.
+    Batch normalization subtracts nothing and divides by the size of what it is given, one number a
+    layer. With the means and variances of the images in their place random networks are chaotic:
+    ResNet-152 then differed by 2e-3 between PyTorch and ONNX Runtime, all of it rounding that its
+    layers had magnified. With 0 and 1, as the libraries make them, timm's EfficientNetV2 is:
+    activations grow to 1e8, and PyTorch's own float32 is 3 away from float64 in logits of 8.
 
     Args:
         classifier: in evaluation mode afterwards.
@@ -41,6 +43,7 @@ def make_telling(classifier: Classifier, images: Images, head: Set[str]) -> None
     for name, tensor in network.state_dict().items():
         if tensor.numel() > 1 and bool((tensor == tensor.flatten()[0]).all()):
             tensor.copy_(_in_place_of(name, tensor, generator))
+    _take_sizes(classifier, torch.from_numpy(images))
     weights = network.state_dict()
     biases = [weights[name] for name in head if weights[name].dim() == 1]
     for bias in biases:
@@ -52,6 +55,22 @@ def make_telling(classifier: Classifier, images: Images, head: Set[str]) -> None
             weights[name].div_(variation)
     for bias in biases:
         bias.copy_(SMALL * torch.randn(bias.shape, generator=generator))
+
+
+def _take_sizes(classifier: Classifier, pixels: Tensor) -> None:
+    """Let each batch normalization divide by the root mean square of what it is given."""
+
+    def take(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        assert isinstance(layer.running_var, Tensor)
+        size = inputs[0].square().mean()
+        layer.running_var.mul_(size / layer.running_var.mean())
+
+    layers = [layer for layer in classifier.modules() if isinstance(layer, _BatchNorm)]
+    hooks = [layer.register_forward_pre_hook(take) for layer in layers]
+    if layers:
+        classifier(pixels)
+    for hook in hooks:
+        hook.remove()
 
 
 def varied_images(count: int, side: int) -> Images:
