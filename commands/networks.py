@@ -97,13 +97,10 @@ def chosen_network(
 def _normalization(network: NetworkName, weights: Path) -> "Normalization | None":
     """Return what the weights want: what their file says, else what their library does."""
     from artifacts.training_records import Normalization
-    from models.foreign_weights import read_weights
+    from models.foreign_weights import normalization_in
     from models.libraries import normalization
 
-    found = read_weights(weights)
-    if found.mean is not None and found.std is not None:
-        return Normalization(mean=found.mean, std=found.std)
-    if network.library is None:
-        return None
-    mean, std = normalization(network.name)
-    return Normalization(mean=mean, std=std)
+    found = normalization_in(weights)
+    if found is None and network.library is not None:
+        found = normalization(network.name)
+    return Normalization(mean=found[0], std=found[1]) if found else None

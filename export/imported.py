@@ -48,7 +48,7 @@ def imported_network(
         weights: their file.
         dataset: what the network is to be proved on.
         spec: the same, for the record.
-        normalization: of the pixels; None: what the file says, else pixels from 0 to 1.
+        normalization: that the weights want; None: pixels from 0 to 1.
         classes: names of the logits; None: those of the dataset, else numbers.
         command: for the record.
 
@@ -67,7 +67,7 @@ def imported_network(
     found = read_weights(Path(weights.file))
     model = _model_spec(network, found, dataset)
     names = _class_names(classes, dataset, model.num_classes)
-    normalization = normalization or _normalization(found)
+    normalization = normalization or _from_zero_to_one(found.path)
     classifier = _loaded(model, found, normalization)
     with replacing(run.weights) as temporary:
         write_weights(temporary, copied_weights(classifier))
@@ -113,12 +113,10 @@ def _loaded(model: ModelSpec, found: ForeignWeights, normalization: Normalizatio
     return classifier
 
 
-def _normalization(found: ForeignWeights) -> Normalization:
-    if found.mean is not None and found.std is not None:
-        return Normalization(mean=found.mean, std=found.std)
+def _from_zero_to_one(path: Path) -> Normalization:
     log.warning(
         "%s does not say how pixels are scaled: taken as 0 to 1; --mean and --std say otherwise",
-        found.path.name,
+        path.name,
     )
     return FROM_ZERO_TO_ONE
 

@@ -6,7 +6,7 @@ have the prefix that a wrapper gave them (`module.` of DistributedDataParallel, 
 torch.compile, `network.` of our own checkpoints).
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,12 +29,10 @@ _WIDENED = (torch.float16, torch.bfloat16)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ForeignWeights:
-    """What a file holds: tensors by name, and the normalization, if it is one of our own."""
+    """What a file holds: tensors by name."""
 
     path: Path
     tensors: Mapping[str, Tensor]
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
 
 
 def read_weights(path: Path) -> ForeignWeights:
@@ -48,10 +46,27 @@ def read_weights(path: Path) -> ForeignWeights:
     tensors = _tensors(path, _content(path))
     if not tensors:
         raise ArtifactError(str(path), "holds no weights")
-    if not all(key.startswith(OWN_PREFIX) or key in NORMALIZATION for key in tensors):
-        return ForeignWeights(path=path, tensors=tensors)
-    mean, std = (tensors.pop(name, None) for name in NORMALIZATION)
-    return ForeignWeights(path=path, tensors=tensors, mean=_flat(mean), std=_flat(std))
+    if _are_ours(tensors):
+        tensors = {key: value for key, value in tensors.items() if key not in NORMALIZATION}
+    return ForeignWeights(path=path, tensors=tensors)
+
+
+def normalization_in(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Return mean and standard deviation, in 0..255, where the file is one of our own checkpoints.
+
+    Raises:
+        ArtifactError: it is damaged.
+    """
+    if path.suffix != ".safetensors":
+        return None
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            if not _are_ours(file.keys()):
+                return None
+            mean, std = (file.get_tensor(name).flatten().tolist() for name in NORMALIZATION)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise ArtifactError(str(path), f"cannot be read: {_first_line(error)}") from error
+    return tuple(mean), tuple(std)
 
 
 def load_foreign(
@@ -183,6 +198,12 @@ def _by_own_names(tensors: Mapping[str, Tensor], wanted: Set[str]) -> dict[str, 
     return named
 
 
+def _are_ours(names: Iterable[str]) -> bool:
+    found = set(names)
+    own = {name for name in found if name.startswith(OWN_PREFIX)}
+    return bool(own) and found == own | set(NORMALIZATION)
+
+
 def _as_dtype(path: Path, name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
     if tensor.dtype == dtype:
         return tensor
@@ -190,10 +211,6 @@ def _as_dtype(path: Path, name: str, tensor: Tensor, dtype: torch.dtype) -> Tens
         return tensor.to(dtype)
     wanted, found = (str(d).removeprefix("torch.") for d in (dtype, tensor.dtype))
     raise ArtifactError(str(path), f"tensor {name}: wanted {wanted}, found {found}")
-
-
-def _flat(tensor: Tensor | None) -> tuple[float, ...] | None:
-    return None if tensor is None else tuple(tensor.flatten().tolist())
 
 
 def _described(tensor: Tensor | None) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torchvision.models
 from PIL import Image
 
 from artifacts.logits import load_reference
@@ -145,6 +146,28 @@ def test_checkpoint_from_elsewhere_has_an_accuracy_where_there_are_labels(
     assert record["normalization"] == {"mean": [25.5], "std": [127.5]}
     evaluation = printed(capsys, "evaluate", "--no-latency")
     assert evaluation["accuracy"]["examples"] == 67
+
+
+def test_library_s_own_weights_are_exported_and_trained_further(
+    photos: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(photos.parent))  # as if they had been downloaded
+    offered = torchvision.models.SqueezeNet1_1_Weights.DEFAULT
+    kept = photos.parent / "hub" / "checkpoints" / Path(offered.url).name
+    kept.parent.mkdir(parents=True)
+    torch.save(torchvision.models.squeezenet1_1().state_dict(), kept)
+    options = ["--model", "torchvision:squeezenet1_1", "--pretrained", "--image-size", "32"]
+    folder = photos / "test" / "red"
+    printed(capsys, "export", *options, "--dataset", str(folder), "--run", "theirs")
+    (image, *_) = printed(capsys, "predict", str(folder / "0.png"))["images"]
+    assert {entry["class"] for entry in image["predictions"]} < set(offered.meta["categories"])
+    capsys.readouterr()
+    assert main(["train", *options, "--dataset", str(photos), "--epochs", "1"]) == 0
+    told = capsys.readouterr().err
+    assert "is for other classes: classifier.1.bias, classifier.1.weight begin at random" in told
+    recipe = json.loads(Path("runs/photos-torchvision-squeezenet1_1/recipe.json").read_text())
+    assert recipe["mean"] == pytest.approx([123.675, 116.28, 103.53])  # what they want
+    assert recipe["model"]["num_classes"] == 3
 
 
 def test_training_begins_with_weights_from_elsewhere(here: Path, capsys: Capture) -> None:

@@ -8,7 +8,13 @@ from torch import Tensor, nn
 
 from errors import ArtifactError
 from models import NetworkName, build
-from models.foreign_weights import class_count, head_names, load_foreign, read_weights
+from models.foreign_weights import (
+    class_count,
+    head_names,
+    load_foreign,
+    normalization_in,
+    read_weights,
+)
 from models.weights import write_weights
 
 NAME = NetworkName(name="lenet5")
@@ -44,12 +50,23 @@ def test_our_own_checkpoint_is_read_with_its_normalization(tmp_path: Path) -> No
     classifier = build(
         "lenet5", num_classes=10, in_channels=1, image_size=SIZE, mean=[33.0], std=[78.5]
     )
-    write_weights(tmp_path / "weights.safetensors", classifier.state_dict())
-    found = read_weights(tmp_path / "weights.safetensors")
-    assert (found.mean, found.std) == ((33.0,), (78.5,))
+    path = tmp_path / "weights.safetensors"
+    write_weights(path, classifier.state_dict())
+    assert normalization_in(path) == ((33.0,), (78.5,))
     ours = lenet()
-    load_foreign(found, ours)
+    load_foreign(read_weights(path), ours)
     assert torch.equal(ours.state_dict()["c1.bias"], classifier.network.state_dict()["c1.bias"])
+
+
+def test_other_people_s_checkpoint_does_not_say_its_normalization(tmp_path: Path) -> None:
+    theirs = lenet().state_dict()
+    torch.save(theirs, tmp_path / "net.pt")
+    safetensors.torch.save_file(theirs | {"mean": torch.zeros(1)}, tmp_path / "net.safetensors")
+    assert normalization_in(tmp_path / "net.pt") is None
+    assert normalization_in(tmp_path / "net.safetensors") is None
+    (tmp_path / "damaged.safetensors").write_bytes(b"no such thing")
+    with pytest.raises(ArtifactError, match="damaged"):
+        normalization_in(tmp_path / "damaged.safetensors")
 
 
 def test_prefix_that_the_network_itself_has_stays(tmp_path: Path) -> None:
