@@ -12,6 +12,7 @@ from typing import Any
 import onnx
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from artifacts.chain import TrainedNetwork
 from artifacts.environment import installed_versions
@@ -78,7 +79,9 @@ def traced_program(
     height, width = model.image_size
     images = torch.zeros((TRACED_BATCH_SIZE, model.in_channels, height, width), dtype=torch.uint8)
     try:
-        with _quiet():
+        # Attention as plain products: the memory layout of the fused kernels' output, which the
+        # trace would rely on, is not that of what the exporter puts in their place (timm's BEiT).
+        with _quiet(), sdpa_kernel(SDPBackend.MATH):
             program = torch.onnx.export(
                 module,
                 (images,),

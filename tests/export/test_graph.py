@@ -6,6 +6,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from timm.models.beit import Beit
 from torch import nn
 
 from artifacts.chain import trained_network
@@ -15,6 +16,7 @@ from commands.run_data import dataset_of_run
 from errors import UsageError
 from export import graph as graph_module
 from export.graph import graph_from_classifier, opset_of
+from models.classifier import Classifier
 
 
 @pytest.fixture
@@ -95,6 +97,24 @@ def test_opset_that_cannot_be_made_is_refused(finished_run: Path) -> None:
     convolution = nn.Sequential(_Float(), nn.ZeroPad2d(1), nn.Conv2d(1, 3, 10), nn.Flatten())
     with pytest.raises(UsageError, match="--opset: 17 cannot be made"):
         graph_from_classifier(convolution, trained, opset=17, probabilities=False)
+
+
+def test_attention_with_a_bias_can_be_exported(finished_run: Path) -> None:
+    """The exporter takes fused attention apart into products with another memory layout."""
+    network = Beit(
+        img_size=8,
+        patch_size=4,
+        in_chans=1,
+        num_classes=3,
+        embed_dim=32,
+        depth=1,
+        num_heads=2,
+        use_rel_pos_bias=True,
+    )
+    trained = trained_network(RunDirectory(finished_run))
+    attending = Classifier(network, mean=[0.0], std=[255.0])
+    program = graph_from_classifier(attending, trained, opset=20, probabilities=False)
+    assert "Softmax" in {node.op_type for node in program.model_proto.graph.node}
 
 
 class _Float(nn.Module):
