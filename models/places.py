@@ -38,10 +38,16 @@ class Place:
     def __str__(self) -> str:
         """Return it as an error tells it, with the line's own text where the file has it."""
         text = linecache.getline(self.file, self.line).strip()
-        path = Path(self.file)
-        below = path.is_relative_to(Path.cwd())
-        shown = path.relative_to(Path.cwd()) if below else path.name
-        return f"at {shown}:{self.line} in {self.function}" + (f" (`{text}`)" if text else "")
+        source = f" (`{text}`)" if text else ""
+        return f"at {_shown(Path(self.file))}:{self.line} in {self.function}{source}"
+
+
+def _shown(path: Path) -> Path | str:
+    """Return a path as the user knows it: from here, or from the library's name on."""
+    for number, part in enumerate(path.parts):
+        if part in _INSTALLED:  # an environment may well lie below the current directory
+            return Path(*path.parts[number + 1 :])
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path.name
 
 
 def place_of_error(error: BaseException, module: nn.Module) -> Place | None:

@@ -98,7 +98,9 @@ def test_file_below_the_current_directory_is_told_by_its_way_from_there(
 
 def test_network_of_a_library_is_told_with_the_line_of_the_library() -> None:
     network = torchvision.models.resnet18(num_classes=3)  # wants three channels, is given one
-    assert re.search(r" at resnet\.py:\d+ in _forward_impl \(`x = ", str(failure(network)))
+    assert re.search(
+        r" at torchvision/models/resnet\.py:\d+ in _forward_impl \(`x = ", str(failure(network))
+    )
 
 
 def test_network_of_torch_alone_is_told_without_a_line() -> None:

@@ -54,6 +54,8 @@ def test_what_is_no_logits_is_refused(function: Callable[[Tensor], object], told
 def test_library_s_network_says_for_which_images_it_was_designed() -> None:
     shape = SHAPE | {"image_size": (28, 28)}
     classifier = build("torchvision:vgg11", **shape)
-    with pytest.raises(UsageError, match=r"vgg11 on 1x28x28 images: .* vgg\.py") as caught:
+    with pytest.raises(
+        UsageError, match=r"vgg11 on 1x28x28 images: .* at torchvision/models/vgg\.py"
+    ) as caught:
         require_logits(classifier, "torchvision:vgg11", **shape)
     assert caught.value.hint == "it was designed for 224x224 pixels: add --image-size 224"
