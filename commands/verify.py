@@ -80,7 +80,7 @@ def _data_links(
         return [Link(name="dataset", of=record, holds=None, detail="its record is broken")]
     try:
         data = dataset_of_run(spec, source, data_dir)
-        assert data.test.sha256 == data.split_sha256["test"]  # opening it verifies its pixels
+        data.split("test")  # opening it verifies its pixels
     except DatasetError as error:
         return [Link(name="dataset", of=record, holds=False, detail=str(error))]
     links = [Link(name="dataset", of=record, holds=True)]

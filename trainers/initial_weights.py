@@ -13,12 +13,8 @@ from models.foreign_weights import head_names, load_foreign, read_weights
 log = logging.getLogger("onnxproof")
 
 
-def take_initial_weights(
-    classifier: Classifier, model: ModelSpec, weights: InitialWeights
-) -> tuple[str, ...]:
-    """Load the weights into the network; return the names of those that stay random.
-
-    They are of the last layer, where the weights are for another number of classes.
+def take_initial_weights(classifier: Classifier, model: ModelSpec, weights: InitialWeights) -> None:
+    """Load the weights into the network; a last layer for other classes stays random.
 
     Raises:
         ArtifactError: the file is missing, damaged, not the one of the record, or does not fit.
@@ -34,4 +30,3 @@ def take_initial_weights(
     )
     if fresh:
         log.info("%s is for other classes: %s begin at random", path.name, ", ".join(fresh))
-    return fresh
