@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, Subset
 
 from artifacts.training_records import Recipe
 from data import Dataset
+from data.splits import TrainingIndices
 from data.torchvision_datasets import find_or_download
 from models import build
 from trainers.examples import examples_from_split
@@ -29,7 +30,6 @@ from trainers.loop import train_epoch
 from trainers.position import result_of_epoch
 from trainers.processes import Processes
 from trainers.progress import started_progress
-from trainers.splits import TrainingIndices
 
 Epoch = Callable[[], float]
 

@@ -42,12 +42,12 @@ from benchmarks.measuring import (
 )
 from commands.run_data import dataset_spec
 from data import Dataset, load_dataset
+from data.splits import TrainingIndices
 from models import build, network_name
 from models.cost import multiply_adds
 from trainers.execution import set_determinism, thread_count
 from trainers.plan import planned_training
 from trainers.processes import processes_of
-from trainers.splits import TrainingIndices
 
 WORKLOADS = {"mlp": 32, "lenet5": 128}  # batch sizes
 KERAS = "Keras fit"

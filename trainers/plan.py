@@ -10,10 +10,11 @@ from artifacts.training_records import (
     Recipe,
 )
 from data import Dataset
+from data.splits import TrainingIndices, training_indices
 from errors import UsageError
 from models import NetworkName
+from trainers.pixel_statistics import pixel_statistics
 from trainers.recipes import default_precision, named_recipe
-from trainers.splits import TrainingIndices, pixel_statistics, training_indices
 
 
 def planned_training(

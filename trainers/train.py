@@ -14,6 +14,7 @@ from artifacts.json_records import write_record
 from artifacts.run_directory import RunDirectory
 from artifacts.training_records import Epoch, Recipe, Training
 from data import Dataset
+from data.splits import TrainingIndices
 from errors import UnfinishedError
 from models import build
 from models.cost import multiply_adds
@@ -27,7 +28,6 @@ from trainers.position import result_of_epoch
 from trainers.processes import Processes
 from trainers.progress import Progress, resumed_progress, started_progress
 from trainers.publish import Execution, publish
-from trainers.splits import TrainingIndices
 
 SAVE_EVERY_SECONDS = 300.0  # within an epoch: what a killed process may lose of a long one
 

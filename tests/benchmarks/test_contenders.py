@@ -10,10 +10,10 @@ from benchmarks.arithmetic import arithmetic_alone
 from benchmarks.contenders import KerasFit, MissingContenderError, bare_loop, ours
 from commands.run_data import dataset_spec
 from data import Dataset, load_dataset
+from data.splits import TrainingIndices
 from models import network_name
 from trainers.plan import planned_training
 from trainers.processes import processes_of
-from trainers.splits import TrainingIndices
 
 
 @pytest.fixture(scope="module")

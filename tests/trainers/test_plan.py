@@ -4,10 +4,10 @@ import pytest
 from artifacts.training_records import Augmentation, Recipe
 from commands.run_data import dataset_spec
 from data import Dataset, load_dataset
+from data.splits import TrainingIndices
 from errors import UsageError
 from models import network_name
 from trainers.plan import planned_training
-from trainers.splits import TrainingIndices
 
 
 @pytest.fixture(scope="module")

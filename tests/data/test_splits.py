@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data.splits import stratified_sample, training_indices
 from errors import UsageError
-from trainers.splits import pixel_statistics, stratified_sample, training_indices
 
 # Digits 0 to 9 in SVHN's training split, 73,257 in all (Netzer et al. 2011).
 SVHN_TRAIN_COUNTS = (4948, 13861, 10585, 8497, 7458, 6882, 5727, 5595, 5045, 4659)
@@ -59,16 +59,3 @@ def test_split_is_refused_when_a_part_would_be_empty(
 ) -> None:
     with pytest.raises(UsageError, match=option):
         training_indices(np.zeros(25, dtype=np.int64), subset=subset, val_split=val_split, seed=0)
-
-
-def test_pixel_statistics_are_numpy_s() -> None:
-    images = np.random.default_rng(0).integers(0, 256, (2500, 3, 5, 4)).astype(np.uint8)
-    indices = np.arange(0, 2500, 2)
-    mean, std = pixel_statistics(images, indices)
-    np.testing.assert_allclose(mean, images[indices].mean(axis=(0, 2, 3)), rtol=1e-12)
-    np.testing.assert_allclose(std, images[indices].std(axis=(0, 2, 3)), rtol=1e-9)
-
-
-def test_pixel_statistics_of_a_channel_that_never_changes_can_be_divided_by() -> None:
-    images = np.full((4, 1, 2, 2), 7, dtype=np.uint8)
-    assert pixel_statistics(images, np.arange(4)) == ((7.0,), (1.0,))
