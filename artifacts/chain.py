@@ -26,6 +26,7 @@ class TrainedNetwork:
         dataset: what it is proved on.
         checkpoint_sha256: of its weights.
         parameters: how many trainable numbers it has.
+        recipe: how it was trained; None: elsewhere.
     """
 
     run: RunDirectory
@@ -34,6 +35,7 @@ class TrainedNetwork:
     dataset: DatasetSpec
     checkpoint_sha256: Sha256
     parameters: int
+    recipe: Recipe | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +71,7 @@ def trained_network(run: RunDirectory) -> TrainedNetwork:
         dataset=recipe.dataset,
         checkpoint_sha256=training.checkpoint_sha256,
         parameters=training.parameters,
+        recipe=recipe,
     )
 
 
@@ -123,6 +126,7 @@ def _imported_network(run: RunDirectory) -> TrainedNetwork:
         dataset=imported.dataset,
         checkpoint_sha256=imported.checkpoint_sha256,
         parameters=imported.parameters,
+        recipe=None,
     )
 
 

@@ -7,10 +7,11 @@ Optimizer = Literal["adam", "adamw", "sgd"]
 Schedule = Literal["constant", "one-cycle"]
 Loss = Literal["cross-entropy", "mse"]
 TrainingPrecision = Literal["float32", "bfloat16"]  # of the arithmetic; weights stay float32
-Precision = Literal["float32"]  # of an exported variant
-GraphPrecision = Literal[
-    "float32", "float64", "fp16", "bf16", "int8"
-]  # of any ONNX file's arithmetic
+# Of an exported variant: int8 has calibrated ranges, int8-dynamic takes those of each batch.
+Precision = Literal["float32", "fp16", "bf16", "int8", "int8-dynamic"]
+GraphPrecision = Precision | Literal["float64"]  # of any ONNX file's arithmetic
+CalibrationMethod = Literal["minmax", "entropy", "percentile"]
+ActivationType = Literal["uint8", "int8"]  # of quantized activations
 Layout = Literal["nchw", "nhwc"]
 ReferenceSource = Literal["recorded", "live", "onnx"]
 Scenario = Literal["single-stream", "offline", "server"]  # as MLPerf Inference names them
@@ -22,6 +23,8 @@ SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
 LOSSES: tuple[Loss, ...] = get_args(Loss)
 TRAINING_PRECISIONS: tuple[TrainingPrecision, ...] = get_args(TrainingPrecision)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+CALIBRATION_METHODS: tuple[CalibrationMethod, ...] = get_args(CalibrationMethod)
+ACTIVATION_TYPES: tuple[ActivationType, ...] = get_args(ActivationType)
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 SCENARIOS: tuple[Scenario, ...] = get_args(Scenario)
 INPUT_DTYPES: tuple[InputDtype, ...] = get_args(InputDtype)
@@ -29,3 +32,9 @@ INPUT_DTYPES: tuple[InputDtype, ...] = get_args(InputDtype)
 # Of ONNX: torch's exporter has operators from 18 on, ONNX Runtime 1.31 knows up to 25.
 OPSETS = (18, 25)
 DEFAULT_OPSET = 20
+BF16_OPSET = 22  # the first whose Conv and MaxPool take bfloat16
+
+# Points of accuracy that a reduced precision may cost: on the validation split when it is made,
+# on the test split when it is proved.
+MAX_ACCURACY_DROP = 0.5
+CALIBRATION_IMAGES = 512

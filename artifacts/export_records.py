@@ -8,6 +8,7 @@ from artifacts.choices import Precision
 from artifacts.environment import Environment
 from artifacts.json_records import SCHEMA, Record
 from artifacts.training_records import Sha256
+from artifacts.variant_records import HalfPrecision, Quantization
 
 
 class TensorSpec(Record):
@@ -42,12 +43,16 @@ class Variant(Record):
     file_bytes: int
     external_data: ExternalData | None = None  # None: every weight is inside the file
     checkpoint_sha256: Sha256
+    float32_sha256: Sha256 | None = None  # of the ONNX file that it was made of; None: of PyTorch
+    half_precision: HalfPrecision | None = None
+    quantization: Quantization | None = None
     opset: int
     ir_version: int
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     nodes: int
-    tolerance: str  # the name of the one that the batch checks were held to
+    provider: str = "cpu"  # that the batch checks ran on
+    tolerance: str  # the name of the one that they were held to
     batch_checks: tuple[BatchCheck, ...]
     environment: Environment
     command: str

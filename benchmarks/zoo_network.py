@@ -134,6 +134,7 @@ def _as_trained(spec: ModelSpec, folder: Path) -> TrainedNetwork:
         ),
         checkpoint_sha256=nothing,
         parameters=0,
+        recipe=None,
     )
 
 

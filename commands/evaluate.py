@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # at run time these load numpy and ONNX Runtime
 @click.command("evaluate")
 @run_option("Run to evaluate.  [default: the one trained last]")
 @precision_option
-@provider_option
+@provider_option()
 @session_options
 @dataset_option(None)
 @data_dir_option

@@ -66,7 +66,7 @@ def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     return pairs
 
 
-def _group(name: str, *options: Callable[[Any], Any]) -> Callable[[Function], Function]:
+def group(name: str, *options: Callable[[Any], Any]) -> Callable[[Function], Function]:
     """Return a decorator that adds the options and hands over their values together, as `name`."""
 
     def decorate(function: Function) -> Function:
@@ -95,7 +95,7 @@ def refuse_options_of_files(file: Values) -> None:
             raise UsageError(option, "wants --onnx: a run says it itself")
 
 
-session_options = _group(
+session_options = group(
     "session",
     click.option(
         "--provider-option",
@@ -147,8 +147,8 @@ _INPUT_OPTIONS = (
         help="With --onnx: insist on this type of its input.",
     ),
 )
-input_options = _group("input_form", *_INPUT_OPTIONS)
-file_options = _group(
+input_options = group("input_form", *_INPUT_OPTIONS)
+file_options = group(
     "file",
     click.option(
         "--onnx",
@@ -163,7 +163,7 @@ file_options = _group(
     image_size_option,
     *_INPUT_OPTIONS,
 )
-gate_options = _group(
+gate_options = group(
     "gates",
     click.option("--min-accuracy", type=FiniteRange(min=0), help="Fail below this top-1 fraction."),
     click.option(
@@ -184,7 +184,7 @@ gate_options = _group(
         "--min-speedup", type=FiniteRange(min=0), help="Fail below so many times PyTorch's speed."
     ),
 )
-timing_options = _group(
+timing_options = group(
     "timing",
     click.option("--no-latency", is_flag=True, help="Time nothing."),
     click.option(
@@ -212,7 +212,7 @@ timing_options = _group(
         "--cuda-graph", is_flag=True, help="Also time both sides replaying a captured CUDA graph."
     ),
 )
-cluster_options = _group(
+cluster_options = group(
     "cluster",
     click.option(
         "--ray",

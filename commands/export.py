@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from artifacts.choices import DEFAULT_OPSET, OPSETS, Precision
-from commands.evaluate_options import number_list
+from commands.evaluate_options import Values, number_list
 from commands.networks import model_option, pretrained_option
 from commands.options import (
     data_dir_option,
@@ -15,8 +15,10 @@ from commands.options import (
     image_size_option,
     output_options,
     precision_option,
+    provider_option,
     run_option,
 )
+from commands.precision_options import given_int8_options, int8_options
 from errors import UsageError
 
 if TYPE_CHECKING:  # at run time it loads pydantic
@@ -52,12 +54,12 @@ _NEEDS_WEIGHTS = "wants --checkpoint FILE or --pretrained: without them a run is
 )
 @image_size_option
 @precision_option
+@int8_options
+@provider_option("Where the exported graph is checked.")
 @click.option(
     "--opset",
     type=click.IntRange(*OPSETS),
-    default=DEFAULT_OPSET,
-    show_default=True,
-    help="Version of ONNX's operator set.",
+    help=f"Version of ONNX's operator set.  [default: {DEFAULT_OPSET}; 22 for bf16]",
 )
 @click.option("--probabilities", is_flag=True, help="Add the softmax of the logits as an output.")
 @device_option("Where PyTorch computes the reference.")
@@ -73,7 +75,9 @@ def command(
     std: tuple[float, ...] | None,
     image_size: tuple[int, int] | None,
     precision: Precision,
-    opset: int,
+    int8: Values,
+    provider: str,
+    opset: int | None,
     probabilities: bool,
     device: str,
     dataset: str | None,
@@ -82,15 +86,22 @@ def command(
 ) -> None:
     """Export a network to ONNX, check it, and record PyTorch's logits beside it.
 
+    A reduced precision is made of the float32 graph and put beside it. Its ranges are taken from
+    training images, never from test images.
+
     \b
     Examples: python cli.py export --run runs/digits-lenet5 --probabilities
+              python cli.py export --precision int8 --keep-float32 first,last
               python cli.py export --checkpoint net.pt --model net.py:factory --dataset photos/
     """
     from commands.console import print_json, print_pairs, show_log
     from commands.export_steps import ImportOptions, export_step, import_step
+    from commands.reduction_lines import reduction_pairs
     from commands.run_data import run_or_last
+    from export.export import ExportOptions
 
     show_log()
+    reduction = given_int8_options(precision, int8)
     if checkpoint is None and not pretrained:
         _refuse_options_of_imports(model, mean, std, image_size)
         directory = run_or_last(run)
@@ -117,10 +128,14 @@ def command(
         )
     variant = export_step(
         directory,
-        precision=precision,
-        opset=opset,
-        probabilities=probabilities,
-        device=device,
+        ExportOptions(
+            precision=precision,
+            opset=opset,
+            probabilities=probabilities,
+            device=device,
+            int8=reduction,
+        ),
+        provider=provider,
         dataset=dataset,
         data_dir=data_dir,
     )
@@ -134,11 +149,17 @@ def command(
             ("size", f"{variant.file_bytes:,} bytes"),
             *_external_data_pairs(variant),
             ("graph", f"opset {variant.opset}, {variant.nodes} nodes"),
+            *reduction_pairs(variant),
             ("against PyTorch", f"largest logit difference {checks}"),
             ("sha256", variant.onnx_sha256),
-            ("next", f"python cli.py evaluate --run {directory.root}"),
+            ("next", _next(directory.root, precision)),
         ],
     )
+
+
+def _next(run: Path, precision: Precision) -> str:
+    which = "" if precision == "float32" else f" --precision {precision}"
+    return f"python cli.py evaluate --run {run}{which}"
 
 
 def _external_data_pairs(variant: "Variant") -> list[tuple[str, str]]:

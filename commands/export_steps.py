@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from artifacts.chain import trained_network
-from artifacts.choices import DEFAULT_OPSET, Precision
+from artifacts.engine import Engine
 from artifacts.export_records import Variant
 from artifacts.run_directory import RunDirectory, remember_last_run
 from artifacts.training_records import Normalization
@@ -14,38 +15,50 @@ from commands.networks import chosen_network
 from commands.run_data import dataset_of_run, dataset_spec, run_for
 from data import load_dataset
 
+if TYPE_CHECKING:  # at run time it loads torch
+    from export.export import ExportOptions
+
 
 def export_step(
     run: RunDirectory,
+    options: "ExportOptions | None" = None,
     *,
-    precision: Precision = "float32",
-    opset: int = DEFAULT_OPSET,
-    probabilities: bool = False,
-    device: str = "auto",
+    provider: str = "cpu",
     dataset: str | None = None,
     data_dir: Path | None = None,
 ) -> Variant:
-    """Export a variant of the run's network."""
-    from evaluate.onnx_runtime import OnnxRunner
-    from evaluate.tolerances import tolerance_for
+    """Export a variant of the run's network; float32 unless the options say otherwise."""
+    from evaluate.provider_trial import precision_failure
     from export.export import ExportOptions, export
 
     trained = trained_network(run)
+    options = options or ExportOptions()
+    if failure := precision_failure(provider, options.precision):
+        raise failure
     with step_progress() as progress:
         return export(
             trained,
             dataset_of_run(trained.dataset, dataset, data_dir),
-            ExportOptions(
-                precision=precision,
-                opset=opset,
-                probabilities=probabilities,
-                device=device,
-            ),
-            open_onnx=lambda path: OnnxRunner(path).run,
-            tolerance=tolerance_for("cpu", precision),
-            on_batch=lambda done, total: progress("PyTorch's reference", done, total),
+            options,
+            engine=_engine(provider),
+            on_step=progress,
             command=command_line(),
         )
+
+
+def _engine(provider: str) -> Engine:
+    """Return what runs graphs on a provider, for the export room."""
+    from evaluate.onnx_runtime import OnnxRunner
+    from evaluate.session_options import SessionOptions
+    from evaluate.tolerances import tolerance_for
+
+    session = SessionOptions(provider=provider)
+    return Engine(
+        provider=provider,
+        open_logits=lambda path: OnnxRunner(path, session).run,
+        open_values=lambda model, directory: OnnxRunner(model, session, directory).run_all,
+        tolerance_for=lambda precision: tolerance_for(provider, precision),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

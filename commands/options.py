@@ -16,6 +16,7 @@ LARGEST_BATCH = 1 << 20  # images; more would be gigabytes of pixels
 LARGEST_SIDE = 8192  # pixels
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class FiniteRange(click.FloatRange):
@@ -146,13 +147,17 @@ def device_option(help_text: str) -> Callable[[Function], Function]:
     )
 
 
-provider_option = click.option(
-    "--provider",
-    default="cpu",
-    show_default=True,
-    metavar="cpu|cuda|tensorrt|...",
-    help="ONNX Runtime's execution provider; there is no fallback to another one.",
-)
+def provider_option(help_text: str = "ONNX Runtime's execution provider.") -> Option:
+    """Add --provider."""
+    return click.option(
+        "--provider",
+        default="cpu",
+        show_default=True,
+        metavar="cpu|cuda|tensorrt|...",
+        help=f"{help_text} There is no fallback to another one.",
+    )
+
+
 precision_option = click.option(
     "--precision",
     type=click.Choice(PRECISIONS),

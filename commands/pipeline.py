@@ -30,7 +30,7 @@ from errors import UsageError
 @dataset_option("digits")
 @data_dir_option
 @image_size_option
-@provider_option
+@provider_option()
 @click.option("--epochs", type=click.IntRange(1, 10**9), help="For every network.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @batch_sizes_option

@@ -31,7 +31,7 @@ MAX_STANDARD_INPUT_BYTES = 1 << 28  # it is read as a whole; an image of MAX_PIX
 )
 @input_options
 @precision_option
-@provider_option
+@provider_option()
 @click.option(
     "--top",
     type=click.IntRange(1),

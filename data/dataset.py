@@ -150,6 +150,24 @@ class Dataset:
         """The test split."""
         return self._open_split("test")
 
+    def without_test(self) -> "Dataset":
+        """Return the same dataset for work that must not see the test split: it does not open."""
+
+        def open_split(name: SplitName) -> Split:
+            if name == "test":
+                raise DatasetError(
+                    self.name, "the test split must not be read before the network is finished"
+                )
+            return self.split(name)
+
+        return Dataset(
+            name=self.name,
+            classes=self.classes,
+            image_shape=self.image_shape,
+            split_sha256=self.split_sha256,
+            open_split=open_split,
+        )
+
     def __repr__(self) -> str:
         return f"Dataset({self.name!r}, image_shape={self.image_shape}, sha256={self.sha256!r})"
 

@@ -133,6 +133,18 @@ class OnnxRunner:
             raise _run_error(error) from error
         return result
 
+    def run_all(self, values: NDArray[np.generic]) -> dict[str, NDArray[Any]]:
+        """Return every output by its name, for the values of the first input.
+
+        Raises:
+            UnfinishedError: ONNX Runtime could not run the graph on them.
+        """
+        try:
+            results = self._session.run(None, {self.inputs[0].name: values})
+        except Exception as error:  # its errors share no base class but this one
+            raise _run_error(error) from error
+        return dict(zip((output.name for output in self.outputs), results, strict=True))
+
     def bound(self, values: NDArray[np.generic], output: str, classes: int) -> "BoundRun":
         """Return a run whose input and output lie on the provider's own device.
 

@@ -199,10 +199,10 @@ def _precision(model: "onnx.ModelProto") -> GraphPrecision:
     """Return the precision of most of the weights; int8 where any is quantized."""
     import onnx
 
-    if any(
-        node.op_type in _QUANTIZING or node.op_type.startswith("QLinear")
-        for node in model.graph.node
-    ):
+    operators = {node.op_type for node in model.graph.node}
+    if any(name.startswith("Dynamic") and "Quantize" in name for name in operators):
+        return "int8-dynamic"
+    if any(name in _QUANTIZING or name.startswith("QLinear") for name in operators):
         return "int8"
     names: dict[int, GraphPrecision] = {
         onnx.TensorProto.FLOAT16: "fp16",

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from artifacts.choices import GraphPrecision
 from artifacts.logits import Tolerance
-from errors import UsageError
 
 # Both sides compute the same float32 operations and sum them in another order. Worst seen so far:
 # 2.3e-5 (ResNet-18, digits), 7.6e-6 (MLP, svhn-gray), 4.8e-6 (LeNet-5, svhn-gray). Four times the
@@ -25,6 +24,16 @@ GPU_TF32 = Tolerance(name="gpu-tf32", atol=5e-2, rtol=5e-3)
 HALF = Tolerance(name="float16", atol=5e-2, rtol=5e-3)
 BFLOAT16 = Tolerance(name="bfloat16", atol=4e-1, rtol=4e-2)
 
+INT8 = Tolerance(name="int8", atol=2.0, rtol=2e-1)
+INT8_DYNAMIC = Tolerance(name="int8-dynamic", atol=2.0, rtol=2e-1)
+
+_REDUCED: dict[GraphPrecision, Tolerance] = {
+    "fp16": HALF,
+    "bf16": BFLOAT16,
+    "int8": INT8,
+    "int8-dynamic": INT8_DYNAMIC,
+}
+
 
 def tolerance_for(
     provider: str,
@@ -37,16 +46,9 @@ def tolerance_for(
     """Return the tolerance of a provider and precision, changed where the user says so.
 
     A changed one is named as such, so that no record passes the user's numbers off as ours.
-
-    Raises:
-        UsageError: there is none for integers, whose differences are those of the calibration.
     """
-    if precision == "int8":
-        if atol is None or rtol is None:
-            raise UsageError("--atol", "int8 has no tolerance of its own: give --atol and --rtol")
-        return Tolerance(name="as given", atol=atol, rtol=rtol)
     float32 = CPU_FLOAT32 if provider == "cpu" else GPU_TF32 if tf32 else GPU_FLOAT32
-    tolerance = {"fp16": HALF, "bf16": BFLOAT16}.get(precision, float32)
+    tolerance = _REDUCED.get(precision, float32)
     if atol is None and rtol is None:
         return tolerance
     return replace(

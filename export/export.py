@@ -1,46 +1,52 @@
 """An export from start to record: what `export` does once the options are read."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+import logging
+from dataclasses import dataclass, field
 
-import onnx
 import torch
 
-from artifacts.chain import TrainedNetwork
-from artifacts.choices import Precision
-from artifacts.environment import current_environment
-from artifacts.export_records import BatchCheck, Export, Variant
-from artifacts.files import replacing_together, sha256_of_file
+from artifacts.chain import ExportedNetwork, TrainedNetwork, exported_network
+from artifacts.choices import BF16_OPSET, DEFAULT_OPSET, Precision
+from artifacts.engine import Engine
+from artifacts.export_records import Export, Variant
+from artifacts.files import replacing_together
 from artifacts.json_records import write_record
-from artifacts.logits import LogitsFunction, Tolerance
-from artifacts.run_directory import RunDirectory
 from data import Dataset
-from errors import UnusableError
-from export.checks import check_batches, check_file, tensor_specs
-from export.graph import graph_from_classifier, opset_of
-from export.reference import (
-    OnBatch,
-    export_that_still_holds,
-    reference_logits,
-    saved_reference,
-)
-from export.saving import external_data_record, save_graph
+from errors import ArtifactError, UnusableError, UsageError
+from export.checks import check_batches, check_file
+from export.graph import PROBABILITIES, graph_from_classifier
+from export.int8 import Int8Options
+from export.record import variant_record
+from export.reduced import OnStep
+from export.reference import export_that_still_holds, reference_logits, saved_reference
+from export.saving import save_graph
+from export.variants import export_variant
 from models import build
 from models.devices import device_from_name, set_tf32
 from models.inference import logits_function
 from models.user_code import told_by_line
 from models.weights import load_weights
 
+log = logging.getLogger("onnxproof")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions:
-    """What the user decides about an export."""
+    """What the user decides about an export.
 
-    precision: Precision
-    opset: int
-    probabilities: bool
-    device: str  # that computes the reference
+    Attributes:
+        precision: of the variant.
+        opset: of the float32 graph; None: as it is, or the usual one where there is none.
+        probabilities: whether it gives the softmax too.
+        device: that computes the reference.
+        int8: how the precision is reduced.
+    """
+
+    precision: Precision = "float32"
+    opset: int | None = None
+    probabilities: bool = False
+    device: str = "auto"
+    int8: Int8Options = field(default_factory=Int8Options)
 
 
 def export(
@@ -48,29 +54,83 @@ def export(
     dataset: Dataset,
     options: ExportOptions,
     *,
-    open_onnx: Callable[[Path], LogitsFunction],
-    tolerance: Tolerance,
-    on_batch: OnBatch,
+    engine: Engine,
+    on_step: OnStep,
     command: str,
 ) -> Variant:
     """Write a variant's ONNX file, the reference and their record into the run; return the record.
 
-    The file, with its weights beside it where they are too large for one file, replaces an older
-    one only after it passed every check.
+    A variant of reduced precision is made of the float32 one, which is exported first where the run
+    has none that fits. A file replaces an older one only after it passed every check.
 
     Args:
         trained: the run, its recipe and weights verified.
         dataset: the one that the recipe names.
         options: what the user decides.
-        open_onnx: loads an ONNX file in ONNX Runtime and returns what computes its logits.
-        tolerance: that the checks at several batch sizes are held to.
-        on_batch: is told how the reference goes on.
+        engine: runs graphs.
+        on_step: is told how it goes on.
         command: for the record.
 
     Raises:
+        DatasetError: there are no training images to calibrate on.
+        UsageError: an option does not fit the network.
         UnusableError: the device does not work here.
         UnfinishedError: the network cannot be exported, a check failed, or the disk is full.
     """
+    opset = _wanted_opset(options)
+    if options.precision == "float32":
+        return _export_float32(
+            trained, dataset, options, opset or DEFAULT_OPSET, engine, on_step, command
+        )
+    float32 = _float32_that_fits(trained, opset, options.probabilities)
+    if float32 is None:
+        log.info("the float32 graph is exported first: it is what %s is made of", options.precision)
+        _export_float32(trained, dataset, options, opset or DEFAULT_OPSET, engine, on_step, command)
+        float32 = exported_network(trained.run, "float32")
+    return export_variant(
+        float32,
+        dataset,
+        options.precision,
+        options.int8,
+        engine=engine,
+        on_step=on_step,
+        command=command,
+    )
+
+
+def _wanted_opset(options: ExportOptions) -> int | None:
+    """Return the opset that the float32 graph must have; None: any."""
+    if options.precision != "bf16":
+        return options.opset
+    if options.opset is not None and options.opset < BF16_OPSET:
+        raise UsageError(
+            "--opset", f"{options.opset} has no bfloat16 convolution: wanted {BF16_OPSET} or more"
+        )
+    return options.opset or BF16_OPSET
+
+
+def _float32_that_fits(
+    trained: TrainedNetwork, opset: int | None, probabilities: bool
+) -> ExportedNetwork | None:
+    """Return the run's float32 variant, if it is whole and as the options want it."""
+    try:
+        found = exported_network(trained.run, "float32")
+    except ArtifactError:
+        return None
+    has_probabilities = PROBABILITIES in {output.name for output in found.variant.outputs}
+    fits = opset in (None, found.variant.opset) and (has_probabilities or not probabilities)
+    return found if fits else None
+
+
+def _export_float32(
+    trained: TrainedNetwork,
+    dataset: Dataset,
+    options: ExportOptions,
+    opset: int,
+    engine: Engine,
+    on_step: OnStep,
+    command: str,
+) -> Variant:
     device = _reference_device(options.device)
     run = trained.run
     classifier = build(**trained.model.model_dump())
@@ -78,11 +138,11 @@ def export(
     program = graph_from_classifier(
         classifier,
         trained,
-        opset=options.opset,
+        opset=opset,
         probabilities=options.probabilities,
     )
-    path = run.onnx(options.precision)
-    external_data = run.external_data(options.precision)
+    path = run.onnx("float32")
+    external_data = run.external_data("float32")
     # Under the final names, since an ONNX file names the one that has its weights.
     with (
         replacing_together(path, external_data) as directory,
@@ -92,14 +152,18 @@ def export(
         save_graph(program, candidate)
         model = check_file(candidate)
         checks = check_batches(
-            open_onnx(candidate),
+            engine.open_logits(candidate),
             logits_function(classifier, torch.device("cpu")),
             dataset.test.images,
-            tolerance,
+            engine.tolerance_for("float32"),
         )
         # The reference takes longest, so it comes last, and is kept where nothing has changed.
         computed = export_that_still_holds(trained, dataset) or reference_logits(
-            trained, dataset, classifier, device, on_batch
+            trained,
+            dataset,
+            classifier,
+            device,
+            lambda done, total: on_step("PyTorch's reference", done, total),
         )
         # A record on disk means that its files are whole: the old record goes before the files
         # that it speaks of are replaced.
@@ -108,8 +172,8 @@ def export(
         reference, variants = computed.reference, computed.variants
     else:
         reference, variants = saved_reference(run, computed, device), {}
-    variant = _variant(run, model, checks, options.precision, tolerance, trained, command)
-    variants = variants | {options.precision: variant}
+    variant = variant_record(trained, model, "float32", checks, engine=engine, command=command)
+    variants = variants | {"float32": variant}
     write_record(run.export, Export(reference=reference, variants=variants))
     return variant
 
@@ -120,32 +184,3 @@ def _reference_device(name: str) -> torch.device:
         raise UnusableError("--device", "mps: has no float64, which the reference needs")
     set_tf32(False)
     return device
-
-
-def _variant(
-    run: RunDirectory,
-    model: onnx.ModelProto,
-    checks: tuple[BatchCheck, ...],
-    precision: Precision,
-    tolerance: Tolerance,
-    trained: TrainedNetwork,
-    command: str,
-) -> Variant:
-    path = run.onnx(precision)
-    return Variant(
-        precision=precision,
-        file=path.name,
-        onnx_sha256=sha256_of_file(path),
-        file_bytes=path.stat().st_size,
-        external_data=external_data_record(run.external_data(precision)),
-        checkpoint_sha256=trained.checkpoint_sha256,
-        opset=opset_of(model),
-        ir_version=model.ir_version,
-        inputs=tensor_specs(model.graph.input),
-        outputs=tensor_specs(model.graph.output),
-        nodes=len(model.graph.node),
-        tolerance=tolerance.name,
-        batch_checks=checks,
-        environment=current_environment(),
-        command=command,
-    )

@@ -1,12 +1,7 @@
 """A trained classifier to an ONNX graph that carries its own preprocessing."""
 
-import contextlib
-import io
 import itertools
 import json
-import logging
-import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import onnx
@@ -19,6 +14,7 @@ from artifacts.environment import installed_versions
 from artifacts.training_records import ModelSpec
 from errors import UsageError
 from export.failures import export_failure, fixed_batch_failure, output_failure
+from export.quiet import quiet
 
 INPUT, LOGITS, PROBABILITIES = "images", "logits", "probabilities"
 BATCH = "batch"  # the name of the dynamic dimension
@@ -81,7 +77,7 @@ def traced_program(
     try:
         # Attention as plain products: the memory layout of the fused kernels' output, which the
         # trace would rely on, is not that of what the exporter puts in their place (timm's BEiT).
-        with _quiet(), sdpa_kernel(SDPBackend.MATH):
+        with quiet(), sdpa_kernel(SDPBackend.MATH):
             program = torch.onnx.export(
                 module,
                 (images,),
@@ -119,7 +115,7 @@ def _require_logits(
     """
     inputs, outputs = program.model.graph.inputs, program.model.graph.outputs
     if isinstance(_shape(inputs[0])[0], int):
-        with _quiet():
+        with quiet():
             failure = fixed_batch_failure(model.name, classifier, images)
         raise failure
     assert program.exported_program is not None
@@ -159,21 +155,3 @@ def _remove_stack_traces(program: torch.onnx.ONNXProgram) -> None:
     inside = (function.all_nodes() for function in model.functions.values())
     for node in itertools.chain(model.graph.all_nodes(), *inside):
         node.metadata_props.pop("pkg.torch.onnx.stack_trace", None)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the exporter's own talk, which is addressed to torch's developers, off both streams."""
-    earlier = logging.root.manager.disable
-    nowhere = io.StringIO()
-    try:
-        logging.disable(logging.CRITICAL)
-        with (
-            warnings.catch_warnings(),
-            contextlib.redirect_stdout(nowhere),
-            contextlib.redirect_stderr(nowhere),  # whole graphs, where tracing fails
-        ):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(earlier)

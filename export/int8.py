@@ -1,0 +1,209 @@
+"""INT8: ranges from training images, or from each batch; as many layers as accuracy allows."""
+
+import math
+import tempfile
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+
+from artifacts.choices import (
+    CALIBRATION_IMAGES,
+    MAX_ACCURACY_DROP,
+    ActivationType,
+    CalibrationMethod,
+)
+from artifacts.engine import Engine
+from artifacts.logits import LogitsFunction
+from artifacts.variant_records import Quantization
+from data.calibration import ReductionData
+from data.images_at_once import images_at_once
+from errors import UnfinishedError, UsageError
+from export.integer_graph import QuantizerOptions, StaticQuantizer, dynamically_quantized
+from export.layers import Layer, layers_of
+from export.pixels import quantized_pixels, read_pixels_directly, reads_pixels
+from export.put_back import AccurateEnough, Quantize, accurate_enough
+from export.reduced import OnStep, Reduced, calibration_set, counted_batches
+from export.tidy import tidied
+
+CALIBRATION_BATCH = 32
+_LINEAR = ("Gemm", "MatMul")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Int8Options:
+    """What the user decides about INT8.
+
+    Attributes:
+        method: how ranges follow from the values seen.
+        activations: unsigned is what CPUs multiply fastest; TensorRT takes signed ones alone.
+        calibration_images: how many training images the ranges are taken from.
+        float32_layers: that stay in float32: names, `first`, `last`.
+        max_accuracy_drop: points of the validation accuracy that may be lost.
+    """
+
+    method: CalibrationMethod = "minmax"
+    activations: ActivationType = "uint8"
+    calibration_images: int = CALIBRATION_IMAGES
+    float32_layers: tuple[str, ...] = ()
+    max_accuracy_drop: float = MAX_ACCURACY_DROP
+
+
+def static_int8(
+    model: onnx.ModelProto,
+    data: ReductionData,
+    options: Int8Options,
+    engine: Engine,
+    on_step: OnStep,
+) -> Reduced:
+    """Return the graph with layers in INT8 and ranges that were taken from training images.
+
+    Raises:
+        UsageError: a layer to keep is none of the graph.
+        UnfinishedError: it has no layers, cannot be quantized, or loses more than it may.
+    """
+    layers = layers_of(model.graph)
+    _require_layers(layers, "layers with weights")
+    pixels = quantized_pixels(model.graph) if options.activations == "uint8" else None
+    products = _products_of_activations(model, layers)
+    part = data.calibration
+    size = images_at_once(CALIBRATION_BATCH, part.images_NCHW.shape[2:])
+    with tempfile.TemporaryDirectory(prefix="onnxproof-") as folder:
+        quantizer = StaticQuantizer(
+            model,
+            QuantizerOptions(activations=options.activations, method=options.method),
+            pixels,
+            Path(folder),
+        )
+        quantizer.calibrate(
+            model.graph.input[0].name,
+            counted_batches(part, size, on_step),
+            math.ceil(len(part) / size),
+        )
+
+        def quantize(float32_nodes: Collection[str]) -> onnx.ModelProto:
+            quantized = quantizer.quantized({*float32_nodes, *products})
+            if pixels is not None:
+                read_pixels_directly(quantized.graph, pixels)
+            return tidied(quantized, model)
+
+        enough = _accurate_enough(
+            model, layers, quantize, data, options, engine, Path(folder), on_step
+        )
+    return Reduced(
+        model=enough.model,
+        quantization=Quantization(
+            per_channel=True,
+            activations=options.activations,
+            ranges=options.method,
+            calibration=calibration_set(part, data.seed),
+            pixels_are_quantized=pixels is not None and reads_pixels(enough.model.graph),
+            layers=len(layers),
+            float32_layers=enough.float32_layers,
+            validation=enough.validation,
+        ),
+    )
+
+
+def dynamic_int8(
+    model: onnx.ModelProto,
+    data: ReductionData,
+    options: Int8Options,
+    engine: Engine,
+    on_step: OnStep,
+) -> Reduced:
+    """Return the graph with its linear layers in INT8 and ranges that each batch sets anew.
+
+    Raises:
+        UsageError: a layer to keep is none of the graph.
+        UnfinishedError: it has no linear layers, cannot be quantized, or loses more than it may.
+    """
+    layers = tuple(layer for layer in layers_of(model.graph) if layer.op_type in _LINEAR)
+    _require_layers(layers, "linear layers")
+    products = _products_of_activations(model, layers)
+    with tempfile.TemporaryDirectory(prefix="onnxproof-") as folder:
+
+        def quantize(float32_nodes: Collection[str]) -> onnx.ModelProto:
+            nodes = {*float32_nodes, *products}
+            return tidied(dynamically_quantized(model, nodes, Path(folder)), model)
+
+        enough = _accurate_enough(
+            model, layers, quantize, data, options, engine, Path(folder), on_step
+        )
+    return Reduced(
+        model=enough.model,
+        quantization=Quantization(
+            per_channel=True,
+            activations="uint8",
+            ranges="each batch",
+            calibration=None,
+            pixels_are_quantized=False,
+            layers=len(layers),
+            float32_layers=enough.float32_layers,
+            validation=enough.validation,
+        ),
+    )
+
+
+def _accurate_enough(
+    model: onnx.ModelProto,
+    layers: Sequence[Layer],
+    quantize: Quantize,
+    data: ReductionData,
+    options: Int8Options,
+    engine: Engine,
+    folder: Path,
+    on_step: OnStep,
+) -> AccurateEnough:
+    path = folder / "candidate.onnx"
+
+    def open_model(candidate: onnx.ModelProto) -> LogitsFunction:
+        onnx.save_model(candidate, path)
+        return engine.open_logits(path)
+
+    return accurate_enough(
+        model,
+        layers,
+        quantize,
+        open_model,
+        data.validation,
+        asked=asked_layers(options.float32_layers, layers),
+        max_accuracy_drop=options.max_accuracy_drop,
+        on_step=on_step,
+    )
+
+
+def asked_layers(names: Sequence[str], layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """Return the layers of these names, in the order of the graph.
+
+    Raises:
+        UsageError: one is not there, or they are all of the graph's.
+    """
+    known = {layer.name: layer for layer in layers} | {"first": layers[0], "last": layers[-1]}
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                "--keep-float32",
+                f"no layer {name!r}: wanted first, last, or some of"
+                f" {', '.join(layer.name for layer in layers)}",
+            )
+    asked = {known[name] for name in names}
+    if len(asked) == len(layers):
+        raise UsageError("--keep-float32", "leaves no layer to quantize")
+    return tuple(layer for layer in layers if layer in asked)
+
+
+def _require_layers(layers: Sequence[Layer], kind: str) -> None:
+    if not layers:
+        raise UnfinishedError("--precision", f"int8: the network has no {kind} to quantize")
+
+
+def _products_of_activations(model: onnx.ModelProto, layers: Sequence[Layer]) -> set[str]:
+    """Return products of two activations, as in attention: 8 bits are too few for their ranges."""
+    weighted = {layer.node for layer in layers}
+    return {
+        node.name
+        for node in model.graph.node
+        if node.op_type in _LINEAR and node.name not in weighted
+    }

@@ -1,0 +1,64 @@
+"""The record of a variant, from its file and what was checked."""
+
+import onnx
+
+from artifacts.chain import TrainedNetwork
+from artifacts.choices import Precision
+from artifacts.engine import Engine
+from artifacts.environment import current_environment
+from artifacts.export_records import BatchCheck, Variant
+from artifacts.files import sha256_of_file
+from artifacts.training_records import Sha256
+from artifacts.variant_records import HalfPrecision, Quantization
+from export.checks import tensor_specs
+from export.graph import opset_of
+from export.saving import external_data_record
+
+
+def variant_record(
+    trained: TrainedNetwork,
+    model: onnx.ModelProto,
+    precision: Precision,
+    checks: tuple[BatchCheck, ...],
+    *,
+    engine: Engine,
+    command: str,
+    float32_sha256: Sha256 | None = None,
+    half_precision: HalfPrecision | None = None,
+    quantization: Quantization | None = None,
+) -> Variant:
+    """Return the record of a variant whose file is in its place.
+
+    Args:
+        trained: the run.
+        model: what the file holds.
+        precision: which variant it is.
+        checks: how it compared with PyTorch at several batch sizes.
+        engine: that ran it then.
+        command: that made it.
+        float32_sha256: of the ONNX file that it was made of; None: of PyTorch.
+        half_precision: how it was made, and the same for
+        quantization: the other way.
+    """
+    path = trained.run.onnx(precision)
+    return Variant(
+        precision=precision,
+        file=path.name,
+        onnx_sha256=sha256_of_file(path),
+        file_bytes=path.stat().st_size,
+        external_data=external_data_record(trained.run.external_data(precision)),
+        checkpoint_sha256=trained.checkpoint_sha256,
+        float32_sha256=float32_sha256,
+        half_precision=half_precision,
+        quantization=quantization,
+        opset=opset_of(model),
+        ir_version=model.ir_version,
+        inputs=tensor_specs(model.graph.input),
+        outputs=tensor_specs(model.graph.output),
+        nodes=len(model.graph.node),
+        provider=engine.provider,
+        tolerance=engine.tolerance_for(precision).name,
+        batch_checks=checks,
+        environment=current_environment(),
+        command=command,
+    )
