@@ -88,7 +88,11 @@ def exported_network(run: RunDirectory, precision: str) -> ExportedNetwork:
     export = read_record(run.export, Export)
     if precision not in export.variants:
         found = ", ".join(export.variants)
-        raise ArtifactError(str(run.export), f"no variant {precision!r}: found {found}")
+        raise ArtifactError(
+            str(run.export),
+            f"no variant {precision!r}: found {found}",
+            hint=f"{hint} --precision {precision}",
+        )
     variant, reference = export.variants[precision], export.reference
     onnx = run.onnx(precision)
     require_hash(onnx, variant.onnx_sha256, record=run.export, again="export")

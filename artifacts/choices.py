@@ -10,7 +10,9 @@ TrainingPrecision = Literal["float32", "bfloat16"]  # of the arithmetic; weights
 # Of an exported variant: int8 has calibrated ranges, int8-dynamic takes those of each batch.
 Precision = Literal["float32", "fp16", "bf16", "int8", "int8-dynamic"]
 GraphPrecision = Precision | Literal["float64"]  # of any ONNX file's arithmetic
-CalibrationMethod = Literal["minmax", "entropy", "percentile"]
+# How the range of a value follows from what was seen; auto tries them in turn.
+RangeMethod = Literal["minmax", "entropy", "percentile"]
+CalibrationMethod = RangeMethod | Literal["auto"]
 ActivationType = Literal["uint8", "int8"]  # of quantized activations
 Layout = Literal["nchw", "nhwc"]
 ReferenceSource = Literal["recorded", "live", "onnx"]
@@ -23,7 +25,7 @@ SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
 LOSSES: tuple[Loss, ...] = get_args(Loss)
 TRAINING_PRECISIONS: tuple[TrainingPrecision, ...] = get_args(TrainingPrecision)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
-CALIBRATION_METHODS: tuple[CalibrationMethod, ...] = get_args(CalibrationMethod)
+CALIBRATION_METHODS: tuple[CalibrationMethod, ...] = ("auto", *get_args(RangeMethod))
 ACTIVATION_TYPES: tuple[ActivationType, ...] = get_args(ActivationType)
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 SCENARIOS: tuple[Scenario, ...] = get_args(Scenario)

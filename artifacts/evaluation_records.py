@@ -26,6 +26,7 @@ class EvaluatedModel(Record):
     opset: int
     name: str
     parameters: int
+    file_bytes: int | None = None  # with external data; None: of an older evaluation
     external_data: dict[str, Sha256] = Field(default_factory=dict)  # files with weights, beside it
 
 
@@ -147,6 +148,17 @@ class ParityRecord(Record):
     live: LiveAgreement | None
 
 
+class AccuracyLoss(Record):
+    """What a reduced precision costs beside the reference, and whether chance explains it."""
+
+    points: float  # of accuracy; below 0 where it gained
+    only_reference: int  # examples that only the reference got right
+    only_onnx: int
+    mcnemar_p: float
+    more_than_chance: bool  # a loss, with p below 0.05
+    allowed_points: float
+
+
 class BatchIndependence(Record):
     """Examples run again in other company: the same image must give the same logits."""
 
@@ -204,6 +216,7 @@ class Evaluation(Record):
     output: GraphOutput
     accuracy: AccuracyRecord | None  # None: the examples have no labels
     parity: ParityRecord | None  # None: there was nothing to compare with
+    accuracy_loss: AccuracyLoss | None = None  # None: float32, no labels, or no reference
     batch_independence: BatchIndependence | None  # None: the graph takes one image at a time
     explanation: Explanation | None
     scenario: Scenario | None  # None: nothing was timed

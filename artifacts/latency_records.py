@@ -26,7 +26,7 @@ class Timing(Record):
 
 
 class LatencyRecord(Timing):
-    """ONNX Runtime's timing at one batch size, PyTorch's from the same run beside it."""
+    """ONNX Runtime's timing at one batch size, others' from the same run beside it."""
 
     batch_size: int
     boundary: Boundary
@@ -36,6 +36,10 @@ class LatencyRecord(Timing):
     pytorch: Timing | None
     speedup: float | None  # PyTorch's median over ONNX Runtime's
     speedup_ci95: tuple[float, float] | None
+    # Of a reduced precision: the run's float32 graph on that provider, and its median over ours.
+    float32: Timing | None = None
+    float32_speedup: float | None = None
+    float32_speedup_ci95: tuple[float, float] | None = None
 
 
 class Throughput(Record):

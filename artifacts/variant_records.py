@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from artifacts.choices import ActivationType, CalibrationMethod
+from artifacts.choices import ActivationType, RangeMethod
 from artifacts.json_records import Record
 from artifacts.training_records import Sha256
 
@@ -59,13 +59,22 @@ class ValidationAccuracy(Record):
     max_accuracy_drop: float  # points that it was allowed to cost
 
 
+class Ranges(Record):
+    """How ranges were taken, and how many validation images the graph then got right in INT8."""
+
+    method: RangeMethod | Literal["each batch"]
+    percentile: float | None = None  # of the values, that a range holds
+    correct: int
+
+
 class Quantization(Record):
     """INT8: weights and activations, where the ranges came from, which layers stay in float32."""
 
     weights: Literal["int8"] = "int8"
     per_channel: bool
     activations: ActivationType
-    ranges: CalibrationMethod | Literal["each batch"]
+    ranges: Ranges
+    tried_ranges: tuple[Ranges, ...] = ()  # before those, which cost too much accuracy
     calibration: CalibrationSet | None  # None: the ranges are those of each batch
     pixels_are_quantized: bool  # the first layer reads the uint8 pixels as they are
     layers: int  # that could be int8

@@ -90,13 +90,13 @@ def _evaluation_links(run: RunDirectory) -> Iterator[Link]:
         if isinstance(evaluation, Link):
             yield evaluation
         elif isinstance(export, Export):
-            problem = _stale(evaluation, export)
+            problem = stale(evaluation, export)
             yield Link(name=name, of=run.export.name, holds=problem is None, detail=problem)
         else:
             yield Link(name=name, of=run.export.name, holds=None, detail="there is no export")
 
 
-def _stale(evaluation: Evaluation, export: Export) -> str | None:
+def stale(evaluation: Evaluation, export: Export) -> str | None:
     """Return what an evaluation is of that is not what was exported last."""
     variant = export.variants.get(evaluation.model.precision)
     if variant is None or variant.onnx_sha256 != evaluation.model.onnx_sha256:

@@ -6,6 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from artifacts.evaluation_records import (
+    AccuracyLoss,
     AccuracyRecord,
     BaselineComparison,
     EvaluatedDataset,
@@ -29,6 +30,7 @@ def print_evaluation(evaluation: Evaluation, written: Path) -> None:
         ("provider", _provider(proof)),
         ("accuracy", _onnx_accuracy(evaluation.accuracy)),
         *_parity_pairs(evaluation.parity),
+        *_loss_pairs(evaluation.accuracy_loss),
         *_calibration_pairs(evaluation.accuracy),
         *_explanation_pairs(evaluation),
         *timing_pairs(evaluation),
@@ -142,6 +144,22 @@ def _reference_pairs(parity: ParityRecord) -> Pairs:
     return [
         ("", f"{name} {_accuracy(parity.pytorch_accuracy)}"),
         ("McNemar", f"p = {parity.mcnemar_p:.3g}"),
+    ]
+
+
+def _loss_pairs(loss: AccuracyLoss | None) -> Pairs:
+    if loss is None:
+        return []
+    if loss.points > 0:
+        chance = "more than chance" if loss.more_than_chance else "no more than chance"
+        what = f"{loss.points:.2f} points lost beside the reference, {chance}"
+    else:
+        what = "no accuracy lost beside the reference"
+    return [
+        (
+            "reduced",
+            f"{what}: {loss.only_reference} images only right there, {loss.only_onnx} only here",
+        )
     ]
 
 

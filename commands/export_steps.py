@@ -40,13 +40,13 @@ def export_step(
             trained,
             dataset_of_run(trained.dataset, dataset, data_dir),
             options,
-            engine=_engine(provider),
+            engine=engine_on(provider),
             on_step=progress,
             command=command_line(),
         )
 
 
-def _engine(provider: str) -> Engine:
+def engine_on(provider: str) -> Engine:
     """Return what runs graphs on a provider, for the export room."""
     from evaluate.onnx_runtime import OnnxRunner
     from evaluate.session_options import SessionOptions

@@ -23,6 +23,7 @@ _OF_LAYERS: tuple[Precision, ...] = ("int8", "int8-dynamic")
 _OF_IMAGES: tuple[Precision, ...] = ("int8", "fp16", "bf16")
 _APPLIES = {
     "method": ("--calibration", _OF_RANGES),
+    "percentile": ("--percentile", _OF_RANGES),
     "activations": ("--activations", _OF_RANGES),
     "calibration_images": ("--calibration-images", _OF_IMAGES),
     "float32_layers": ("--keep-float32", _OF_LAYERS),
@@ -44,7 +45,13 @@ int8_options = group(
         "--calibration",
         "method",
         type=click.Choice(CALIBRATION_METHODS),
-        help="int8: how the range of a value follows from what was seen.  [default: minmax]",
+        help="int8: how the range of a value follows from what was seen; auto tries them in turn"
+        " until too little accuracy is lost to matter.  [default: auto]",
+    ),
+    click.option(
+        "--percentile",
+        type=FiniteRange(min=50, max=100),
+        help="With --calibration percentile: of the values, that a range holds.  [default: 99.99]",
     ),
     click.option(
         "--calibration-images",
@@ -83,6 +90,8 @@ def given_int8_options(precision: Precision, values: Values) -> "Int8Options":
         option, precisions = _APPLIES[name]
         if precision not in precisions:
             raise UsageError(option, f"wants --precision {' or '.join(precisions)}")
+    if "percentile" in given and given.get("method") != "percentile":
+        raise UsageError("--percentile", "wants --calibration percentile")
     from export.int8 import Int8Options
 
     return Int8Options(**given)

@@ -1,7 +1,7 @@
 """How a variant's precision was reduced, as lines."""
 
 from artifacts.export_records import Variant
-from artifacts.variant_records import HalfPrecision, Quantization, ValidationAccuracy
+from artifacts.variant_records import HalfPrecision, Quantization, Ranges, ValidationAccuracy
 from commands.timing_lines import Pairs
 
 MOST_NAMED = 8
@@ -37,9 +37,14 @@ def _int8_pairs(quantization: Quantization) -> Pairs:
         else f"{layer.layer} (harm {layer.divergence:.2g}: then {_percent(layer.correct, found)})"
         for layer in quantization.float32_layers
     ]
-    ranges: str = quantization.ranges
+    ranges = range_method(quantization.ranges)
     if quantization.calibration is not None:
-        ranges = f"{ranges}, of {quantization.calibration.images} training images"
+        ranges += f", of {quantization.calibration.images} training images"
+    tried = [
+        f"{range_method(one)} ({_percent(one.correct, found)})" for one in quantization.tried_ranges
+    ]
+    if tried:
+        ranges += f"; tried before: {', '.join(tried)}"
     return [
         ("ranges", ranges),
         ("in float32", _listed(kept) if kept else f"none of {quantization.layers} layers"),
@@ -49,6 +54,11 @@ def _int8_pairs(quantization: Quantization) -> Pairs:
             f" {_percent(found.float32_correct, found)}, of {found.examples} images",
         ),
     ]
+
+
+def range_method(ranges: Ranges) -> str:
+    """Return how ranges were taken, in words."""
+    return ranges.method if ranges.percentile is None else f"percentile {ranges.percentile:g}"
 
 
 def _percent(correct: int | None, found: ValidationAccuracy) -> str:

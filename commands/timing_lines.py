@@ -28,11 +28,21 @@ def _latency(timing: LatencyRecord) -> str:
     if timing.pytorch is not None:
         text += f"; PyTorch {timing.pytorch.p50_ms:.3f} ms ({timing.speedup:.2f} times"
         text += f"{_interval(timing.speedup_ci95, '.2f')})"
+    if timing.float32 is not None:
+        text += f"; float32 {timing.float32.p50_ms:.3f} ms ({_beside_float32(timing)})"
     if timing.boundary == "device":
         text += "; on the device"
     if timing.cuda_graph:
         text += ", CUDA graph"
     return text if timing.stable else f"{text}; not stable"
+
+
+def _beside_float32(timing: LatencyRecord) -> str:
+    interval = _interval(timing.float32_speedup_ci95, ".2f")
+    assert timing.float32_speedup is not None
+    if timing.float32_speedup < 1:
+        return f"SLOWER: {timing.float32_speedup:.2f} times its speed{interval}"
+    return f"{timing.float32_speedup:.2f} times its speed{interval}"
 
 
 def _offline(offline: OfflineRecord) -> str:

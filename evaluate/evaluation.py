@@ -8,6 +8,7 @@ from pathlib import Path
 from artifacts.choices import ReferenceSource
 from artifacts.environment import conflict_of_packages, current_environment
 from artifacts.evaluation_records import (
+    AccuracyLoss,
     BatchIndependence,
     EvaluatedDataset,
     Evaluation,
@@ -18,6 +19,7 @@ from artifacts.evaluation_records import (
 from artifacts.json_records import write_record
 from artifacts.logits import IntermediateValues
 from data import Dataset
+from evaluate.accuracy_loss import accuracy_loss
 from evaluate.baseline import compared_with_baseline, read_baseline, settled_comparison
 from evaluate.batch_independence import batch_independence
 from evaluate.cluster import cluster_pass
@@ -119,6 +121,7 @@ def evaluate(
         output=opened.output,
         accuracy=evidence.accuracy if evidence.labelled else None,
         parity=evidence.parity,
+        accuracy_loss=evidence.loss,
         batch_independence=evidence.independence,
         explanation=_explanation(opened, evidence.parity, options, pytorch_values),
         scenario=options.timing.scenario if options.timing else None,
@@ -146,6 +149,7 @@ def _evidence(opened: Opened, options: EvaluationOptions, on_step: OnStep) -> Ev
         full_name=opened.runner.full_name,
         labelled=opened.dataset.labelled,
         parity=_parity(opened, sums, names),
+        loss=_loss(opened, sums, options.gates),
         independence=_independence(opened),
         accuracy=sums.onnx.record(names),
         timings=_timings(opened, options, on_step),
@@ -208,6 +212,17 @@ def _parity(opened: Opened, sums: PassSums, names: tuple[str, ...]) -> ParityRec
         live=sums.live.record() if sums.live else None,
     )
     return record if opened.dataset.labelled else without_labels(record)
+
+
+def _loss(opened: Opened, sums: PassSums, gates: Gates) -> AccuracyLoss | None:
+    """Return what a reduced precision costs, where labels and a reference tell."""
+    reduced = opened.subject.model.precision not in ("float32", "float64")
+    if not reduced or sums.parity is None or not opened.dataset.labelled:
+        return None
+    allowed = gates.max_accuracy_drop
+    return accuracy_loss(
+        sums.parity, opened.subject.allowed_accuracy_drop if allowed is None else allowed
+    )
 
 
 def _independence(opened: Opened) -> BatchIndependence | None:

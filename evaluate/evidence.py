@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from artifacts.evaluation_records import (
+    AccuracyLoss,
     AccuracyRecord,
     BaselineComparison,
     BatchIndependence,
@@ -29,6 +30,7 @@ class Evidence:
     full_name: str  # of the provider that was asked for
     labelled: bool  # else `accuracy` counts agreement with the reference
     parity: ParityRecord | None
+    loss: AccuracyLoss | None
     independence: BatchIndependence | None
     accuracy: AccuracyRecord
     timings: Timings = field(default_factory=Timings)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from artifacts.choices import Scenario
 from artifacts.evaluation_records import (
+    AccuracyLoss,
     AccuracyRecord,
     BaselineComparison,
     BatchIndependence,
@@ -58,7 +59,7 @@ def failures_of(evidence: Evidence, gates: Gates) -> tuple[str, ...]:
         *(parity_failures(parity, gates) if parity else output_failures(accuracy)),
         *independence_failures(evidence.independence),
         *(
-            accuracy_failures(accuracy, parity, gates)
+            (*accuracy_failures(accuracy, parity, gates), *loss_failures(evidence.loss))
             if evidence.labelled
             else unlabelled_failures(gates)
         ),
@@ -149,6 +150,16 @@ def accuracy_failures(
             f" --max-accuracy-drop {gates.max_accuracy_drop:g}"
         )
     return failures
+
+
+def loss_failures(loss: AccuracyLoss | None) -> list[str]:
+    """Return a line where a reduced precision costs more than it may, and not by chance."""
+    if loss is None or not loss.more_than_chance or loss.points <= loss.allowed_points:
+        return []
+    return [
+        f"accuracy: the reduced precision loses {loss.points:.2f} points, more than chance"
+        f" (McNemar's p = {loss.mcnemar_p:.2g}) and more than {loss.allowed_points:g}"
+    ]
 
 
 def unlabelled_failures(gates: Gates) -> list[str]:

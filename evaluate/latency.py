@@ -47,7 +47,7 @@ class LatencyOptions:
 
 @dataclass(kw_only=True)
 class _Side:
-    """One of the two that are timed, with its samples so far, those of a block together."""
+    """One of those that are timed, with its samples so far, those of a block together."""
 
     timed: TimedCall
     expected: Logits
@@ -63,6 +63,10 @@ class _Side:
     def seconds(self) -> float:
         return sum(sum(block) for block in self.blocks_ms) / 1000
 
+    @property
+    def all_ms(self) -> NDArray[np.float64]:
+        return np.concatenate([np.array(block) for block in self.blocks_ms])
+
     def is_measured(self, options: LatencyOptions) -> bool:
         enough = self.samples >= options.min_samples and self.seconds >= options.min_seconds
         return enough or self.seconds >= options.limit_seconds
@@ -71,6 +75,7 @@ class _Side:
 def measured_latency(
     onnx: TimedCall,
     pytorch: TimedCall | None,
+    float32: TimedCall | None = None,
     *,
     batch_size: int,
     boundary: Boundary,
@@ -79,10 +84,10 @@ def measured_latency(
     threads: int,
     cuda_graph: bool = False,
 ) -> LatencyRecord:
-    """Return the timing of one batch, bracketed at the same boundary on both sides.
+    """Return the timing of one batch, bracketed at the same boundary on all sides.
 
-    Every shape is warmed up; blocks of the two sides alternate, so that a change of the machine's
-    clock or load meets both; a block begins when the other side's threads are asleep, and its first
+    Every shape is warmed up; blocks of the sides alternate, so that a change of the machine's
+    clock or load meets all; a block begins when the other sides' threads are asleep, and its first
     calls are not timed, since they pay for waking its own. The outputs of the timed calls are
     compared with untimed ones; where all calls leave them in one place, that of each block's last
     call, after the place was overwritten.
@@ -90,35 +95,38 @@ def measured_latency(
     Args:
         onnx: ONNX Runtime's side.
         pytorch: PyTorch's side, or None where there is none.
-        batch_size: of what both run.
+        float32: of a reduced precision, the side of the float32 graph, where there is one.
+        batch_size: of what all run.
         boundary: what the clock brackets, for the record.
         options: how long to measure.
         tolerance: that timed outputs are held to.
         threads: of each side, for the record.
-        cuda_graph: whether both replay a captured graph, for the record.
+        cuda_graph: whether they replay a captured graph, for the record.
     """
-    sides = [_warmed_up(timed) for timed in (onnx, pytorch) if timed is not None]
+    ours = _warmed_up(onnx)
+    theirs = None if pytorch is None else _warmed_up(pytorch)
+    whole = None if float32 is None else _warmed_up(float32)
+    sides = [side for side in (ours, theirs, whole) if side is not None]
     while not all(side.is_measured(options) for side in sides):
         for side in sides:
-            # A side that has enough goes on beside the other, but not for ever.
+            # A side that has enough goes on beside the others, but not for ever.
             if side.seconds < options.limit_seconds:
                 if len(sides) > 1:
                     wait_for_idle_threads()
                 _run_block(side, tolerance)
-    onnx_timing = _timing(sides[0], batch_size)
-    pytorch_timing = _timing(sides[1], batch_size) if pytorch is not None else None
     return LatencyRecord(
-        **dict(onnx_timing),
+        **dict(_timing(ours, batch_size)),
         batch_size=batch_size,
         boundary=boundary,
         outputs_verified=all(side.outputs_verified for side in sides),
         threads=threads,
         cuda_graph=cuda_graph,
-        pytorch=pytorch_timing,
-        speedup=pytorch_timing.p50_ms / onnx_timing.p50_ms if pytorch_timing else None,
-        speedup_ci95=ratio_interval(sides[1].blocks_ms, sides[0].blocks_ms)
-        if pytorch_timing
-        else None,
+        pytorch=theirs and _timing(theirs, batch_size),
+        speedup=theirs and _speedup(theirs, ours),
+        speedup_ci95=theirs and ratio_interval(theirs.blocks_ms, ours.blocks_ms),
+        float32=whole and _timing(whole, batch_size),
+        float32_speedup=whole and _speedup(whole, ours),
+        float32_speedup_ci95=whole and ratio_interval(whole.blocks_ms, ours.blocks_ms),
     )
 
 
@@ -170,8 +178,12 @@ def outputs_agree(outputs: Logits, expected: Logits, tolerance: Tolerance) -> bo
     return bool((differences <= tolerance.allowed(expected)).all())  # no, where one is NaN
 
 
+def _speedup(other: _Side, ours: _Side) -> float:
+    return float(np.median(other.all_ms) / np.median(ours.all_ms))
+
+
 def _timing(side: _Side, batch_size: int) -> Timing:
-    samples = np.concatenate([np.array(block) for block in side.blocks_ms])
+    samples = side.all_ms
     median = float(np.median(samples))
     mean = float(samples.mean())
     return Timing(

@@ -1,14 +1,15 @@
 """What is evaluated: a variant that a run exported, or any ONNX file; and what it is held to."""
 
 import functools
+import logging
 import math
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from artifacts.chain import ExportedNetwork, TrainedNetwork
-from artifacts.choices import GraphPrecision, ReferenceSource
+from artifacts.chain import ExportedNetwork, TrainedNetwork, exported_network
+from artifacts.choices import MAX_ACCURACY_DROP, GraphPrecision, ReferenceSource
 from artifacts.environment import is_installed
 from artifacts.evaluation_records import EvaluatedModel
 from artifacts.files import sha256_of_file
@@ -24,6 +25,7 @@ from evaluate.session_options import SessionOptions
 if TYPE_CHECKING:  # at run time only where a file that we did not make is read
     import onnx
 
+log = logging.getLogger("onnxproof")
 _QUANTIZING = ("QuantizeLinear", "DequantizeLinear", "MatMulInteger", "ConvInteger")
 
 
@@ -40,6 +42,8 @@ class Subject:
         reference_sha256: of the file that has them, or that computes them.
         reference_external_data: sha256 of the files with that one's weights, by their names.
         trained: the network in PyTorch, if it is one of ours.
+        float32_onnx: the run's float32 graph, to be timed beside one of reduced precision.
+        allowed_accuracy_drop: points that a reduced precision may cost.
         run: where the evaluation is written.
     """
 
@@ -52,6 +56,8 @@ class Subject:
     reference_external_data: dict[str, str]
     trained: TrainedNetwork | None
     run: RunDirectory
+    float32_onnx: Path | None = None
+    allowed_accuracy_drop: float = MAX_ACCURACY_DROP
 
 
 def subject_of_run(
@@ -96,6 +102,7 @@ def subject_of_run(
             opset=variant.opset,
             name=exported.trained.model.name,
             parameters=exported.trained.parameters,
+            file_bytes=variant.file_bytes + (weights.bytes if weights else 0),
             external_data={weights.file: weights.sha256} if weights else {},
         ),
         input_options=InputOptions(),
@@ -105,7 +112,22 @@ def subject_of_run(
         reference_external_data={},
         trained=exported.trained,
         run=run,
+        float32_onnx=_float32_beside(exported),
+        allowed_accuracy_drop=variant.quantization.validation.max_accuracy_drop
+        if variant.quantization
+        else MAX_ACCURACY_DROP,
     )
+
+
+def _float32_beside(exported: ExportedNetwork) -> Path | None:
+    """Return the run's float32 graph, if this is another one and that one is whole."""
+    if exported.variant.precision == "float32":
+        return None
+    try:
+        return exported_network(exported.trained.run, "float32").onnx
+    except ArtifactError as error:
+        log.warning("float32 is not timed beside %s: %s", exported.variant.precision, error)
+        return None
 
 
 def subject_of_file(
@@ -190,6 +212,7 @@ def described_file(path: Path) -> tuple[EvaluatedModel, frozenset[str]]:
         opset=int(max(versions)),
         name=path.stem,
         parameters=sum(_elements(weight) for weight in model.graph.initializer),
+        file_bytes=path.stat().st_size,
         external_data=external_files(model, path.resolve()),  # ONNX Runtime is given it resolved
     )
     return described, frozenset(softmaxed)

@@ -90,51 +90,68 @@ def _single_stream(
 ) -> list[LatencyRecord]:
     records: list[LatencyRecord] = []
     pytorch = _pytorch_function(graph)
+    float32 = _float32_beside(graph)
     captured = _with_cuda_graph(graph) if options.cuda_graph else None
     for done, size in enumerate(sizes):
         on_step(f"latency at batch {size}", done, len(sizes))
         batch = np.array(images[np.arange(size) % len(images)])
         records += [
             measured_latency(
-                pair.onnx,
-                pair.pytorch,
+                sides.onnx,
+                sides.pytorch,
+                sides.float32,
                 batch_size=size,
-                boundary=pair.boundary,
+                boundary=sides.boundary,
                 options=options.latency,
                 tolerance=graph.tolerance,
                 threads=graph.runner.threads,
-                cuda_graph=pair.cuda_graph,
+                cuda_graph=sides.cuda_graph,
             )
-            for pair in _pairs(graph, captured, pytorch, batch)
+            for sides in _compared(graph, captured, float32, pytorch, batch)
         ]
     on_step("latency", len(sizes), len(sizes))
     return records
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Pair:
-    """The two sides of one timing."""
+class _Compared:
+    """The sides of one timing."""
 
     onnx: TimedCall
     pytorch: TimedCall | None
+    float32: TimedCall | None = None
     boundary: Boundary = "host"
     cuda_graph: bool = False
 
 
-def _pairs(
-    graph: Opened, captured: Opened | None, pytorch: LogitsFunction | None, batch: Images
-) -> Iterator[_Pair]:
+def _compared(
+    graph: Opened,
+    captured: Opened | None,
+    float32: Opened | None,
+    pytorch: LogitsFunction | None,
+    batch: Images,
+) -> Iterator[_Compared]:
     """Yield what is timed at one batch size: both boundaries on a GPU, also with a CUDA graph."""
     host = onnx_host_call(graph.runner, graph.form, graph.output, batch)
-    yield _Pair(onnx=host, pytorch=host_call(pytorch, batch) if pytorch else None)
+    yield _Compared(
+        onnx=host,
+        pytorch=host_call(pytorch, batch) if pytorch else None,
+        float32=None
+        if float32 is None
+        else onnx_host_call(float32.runner, float32.form, float32.output, batch),
+    )
     if graph.runner.asked.provider not in GPU_PROVIDERS:
         return
     classes = host.logits(host.call()).shape[1]
     for one in (graph, captured):
         if one is not None:
-            yield _Pair(
+            beside = None if one is captured else float32
+            yield _Compared(
                 onnx=onnx_device_call(one.runner, one.form, one.output, batch, classes),
                 pytorch=_pytorch_device_call(one, batch, cuda_graph=one is captured),
+                float32=None
+                if beside is None
+                else onnx_device_call(beside.runner, beside.form, beside.output, batch, classes),
                 boundary="device",
                 cuda_graph=one is captured,
             )
@@ -166,6 +183,14 @@ def _server(
         threads=graph.runner.threads,
         on_step=on_step,
     )
+
+
+def _float32_beside(graph: Opened) -> Opened | None:
+    """Return the run's float32 graph with a session of its own, for a reduced precision."""
+    onnx = graph.subject.float32_onnx
+    if onnx is None:
+        return None
+    return replace(graph, runner=OnnxRunner(onnx, graph.runner.asked))
 
 
 def _with_cuda_graph(graph: Opened) -> Opened:

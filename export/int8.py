@@ -1,8 +1,9 @@
 """INT8: ranges from training images, or from each batch; as many layers as accuracy allows."""
 
+import logging
 import math
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,22 +14,36 @@ from artifacts.choices import (
     MAX_ACCURACY_DROP,
     ActivationType,
     CalibrationMethod,
+    RangeMethod,
 )
 from artifacts.engine import Engine
 from artifacts.logits import LogitsFunction
-from artifacts.variant_records import Quantization
+from artifacts.variant_records import Quantization, Ranges
 from data.calibration import ReductionData
 from data.images_at_once import images_at_once
 from errors import UnfinishedError, UsageError
 from export.integer_graph import QuantizerOptions, StaticQuantizer, dynamically_quantized
+from export.judge import Judge
 from export.layers import Layer, layers_of
 from export.pixels import quantized_pixels, read_pixels_directly, reads_pixels
-from export.put_back import AccurateEnough, Quantize, accurate_enough
+from export.put_back import Quantize, accurate_enough
 from export.reduced import OnStep, Reduced, calibration_set, counted_batches
 from export.tidy import tidied
 
 CALIBRATION_BATCH = 32
+PERCENTILE = 99.99
+# The largest value of all is the best bound, unless a few values are far above the others: then
+# ever more of those are cut off. Entropy, which takes longest, comes last.
+_IN_TURN: tuple[tuple[RangeMethod, float], ...] = (
+    ("minmax", PERCENTILE),
+    ("percentile", 99.99),
+    ("percentile", 99.9),
+    ("percentile", 99.5),
+    ("entropy", PERCENTILE),
+)
 _LINEAR = ("Gemm", "MatMul")
+
+log = logging.getLogger("onnxproof")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,13 +52,15 @@ class Int8Options:
 
     Attributes:
         method: how ranges follow from the values seen.
+        percentile: of the values, that a range holds with that method.
         activations: unsigned is what CPUs multiply fastest; TensorRT takes signed ones alone.
         calibration_images: how many training images the ranges are taken from.
         float32_layers: that stay in float32: names, `first`, `last`.
         max_accuracy_drop: points of the validation accuracy that may be lost.
     """
 
-    method: CalibrationMethod = "minmax"
+    method: CalibrationMethod = "auto"
+    percentile: float = PERCENTILE
     activations: ActivationType = "uint8"
     calibration_images: int = CALIBRATION_IMAGES
     float32_layers: tuple[str, ...] = ()
@@ -59,46 +76,44 @@ def static_int8(
 ) -> Reduced:
     """Return the graph with layers in INT8 and ranges that were taken from training images.
 
+    With `auto`, ways to take ranges are tried in turn until the graph loses no more validation
+    accuracy than it may; where all lose more, layers are put back with the ranges that lose least.
+
     Raises:
         UsageError: a layer to keep is none of the graph.
         UnfinishedError: it has no layers, cannot be quantized, or loses more than it may.
     """
     layers = layers_of(model.graph)
     _require_layers(layers, "layers with weights")
-    pixels = quantized_pixels(model.graph) if options.activations == "uint8" else None
-    products = _products_of_activations(model, layers)
-    part = data.calibration
-    size = images_at_once(CALIBRATION_BATCH, part.images_NCHW.shape[2:])
-    with tempfile.TemporaryDirectory(prefix="onnxproof-") as folder:
-        quantizer = StaticQuantizer(
-            model,
-            QuantizerOptions(activations=options.activations, method=options.method),
-            pixels,
-            Path(folder),
-        )
-        quantizer.calibrate(
-            model.graph.input[0].name,
-            counted_batches(part, size, on_step),
-            math.ceil(len(part) / size),
-        )
-
-        def quantize(float32_nodes: Collection[str]) -> onnx.ModelProto:
-            quantized = quantizer.quantized({*float32_nodes, *products})
-            if pixels is not None:
-                read_pixels_directly(quantized.graph, pixels)
-            return tidied(quantized, model)
-
-        enough = _accurate_enough(
-            model, layers, quantize, data, options, engine, Path(folder), on_step
-        )
+    asked = asked_layers(options.float32_layers, layers)
+    with tempfile.TemporaryDirectory(prefix="onnxproof-") as name:
+        judge = _judge(model, data, options, engine, Path(name))
+        tried: list[tuple[Ranges, Quantize]] = []
+        for method, percentile in _methods(options):
+            quantize = _calibrated(
+                model, layers, data, options, method, percentile, Path(name), on_step
+            )
+            correct = judge.correct(quantize([layer.node for layer in asked]))
+            ranges = Ranges(
+                method=method,
+                percentile=percentile if method == "percentile" else None,
+                correct=correct,
+            )
+            tried.append((ranges, quantize))
+            if judge.is_enough(correct):
+                break
+            log.info("INT8 with %s loses %.2f points", _in_words(ranges), judge.lost(correct))
+        ranges, quantize = max(tried, key=lambda one: one[0].correct)
+        enough = accurate_enough(layers, quantize, judge, asked=asked, on_step=on_step)
     return Reduced(
         model=enough.model,
         quantization=Quantization(
             per_channel=True,
             activations=options.activations,
-            ranges=options.method,
-            calibration=calibration_set(part, data.seed),
-            pixels_are_quantized=pixels is not None and reads_pixels(enough.model.graph),
+            ranges=ranges,
+            tried_ranges=tuple(one for one, _ in tried if one is not ranges),
+            calibration=calibration_set(data.calibration, data.seed),
+            pixels_are_quantized=reads_pixels(enough.model.graph),
             layers=len(layers),
             float32_layers=enough.float32_layers,
             validation=enough.validation,
@@ -121,22 +136,23 @@ def dynamic_int8(
     """
     layers = tuple(layer for layer in layers_of(model.graph) if layer.op_type in _LINEAR)
     _require_layers(layers, "linear layers")
+    asked = asked_layers(options.float32_layers, layers)
     products = _products_of_activations(model, layers)
-    with tempfile.TemporaryDirectory(prefix="onnxproof-") as folder:
+    with tempfile.TemporaryDirectory(prefix="onnxproof-") as name:
+        folder = Path(name)
 
         def quantize(float32_nodes: Collection[str]) -> onnx.ModelProto:
             nodes = {*float32_nodes, *products}
-            return tidied(dynamically_quantized(model, nodes, Path(folder)), model)
+            return tidied(dynamically_quantized(model, nodes, folder), model)
 
-        enough = _accurate_enough(
-            model, layers, quantize, data, options, engine, Path(folder), on_step
-        )
+        judge = _judge(model, data, options, engine, folder)
+        enough = accurate_enough(layers, quantize, judge, asked=asked, on_step=on_step)
     return Reduced(
         model=enough.model,
         quantization=Quantization(
             per_channel=True,
             activations="uint8",
-            ranges="each batch",
+            ranges=Ranges(method="each batch", correct=enough.validation.all_int8_correct),
             calibration=None,
             pixels_are_quantized=False,
             layers=len(layers),
@@ -146,32 +162,65 @@ def dynamic_int8(
     )
 
 
-def _accurate_enough(
+def _methods(options: Int8Options) -> Iterator[tuple[RangeMethod, float]]:
+    if options.method == "auto":
+        yield from _IN_TURN
+    else:
+        yield options.method, options.percentile
+
+
+def _calibrated(
     model: onnx.ModelProto,
     layers: Sequence[Layer],
-    quantize: Quantize,
+    data: ReductionData,
+    options: Int8Options,
+    method: RangeMethod,
+    percentile: float,
+    folder: Path,
+    on_step: OnStep,
+) -> Quantize:
+    """Return what quantizes the graph, with ranges taken from the calibration images."""
+    part = data.calibration
+    size = images_at_once(CALIBRATION_BATCH, part.images_NCHW.shape[2:])
+    pixels = quantized_pixels(model.graph) if options.activations == "uint8" else None
+    products = _products_of_activations(model, layers)
+    quantizer = StaticQuantizer(
+        model,
+        QuantizerOptions(activations=options.activations, method=method, percentile=percentile),
+        pixels,
+        folder,
+    )
+    batches = counted_batches(part, size, on_step)
+    quantizer.calibrate(model.graph.input[0].name, batches, math.ceil(len(part) / size))
+
+    def quantize(float32_nodes: Collection[str]) -> onnx.ModelProto:
+        quantized = quantizer.quantized({*float32_nodes, *products})
+        if pixels is not None:
+            read_pixels_directly(quantized.graph, pixels)
+        return tidied(quantized, model)
+
+    return quantize
+
+
+def _judge(
+    model: onnx.ModelProto,
     data: ReductionData,
     options: Int8Options,
     engine: Engine,
     folder: Path,
-    on_step: OnStep,
-) -> AccurateEnough:
+) -> Judge:
     path = folder / "candidate.onnx"
 
     def open_model(candidate: onnx.ModelProto) -> LogitsFunction:
         onnx.save_model(candidate, path)
         return engine.open_logits(path)
 
-    return accurate_enough(
-        model,
-        layers,
-        quantize,
-        open_model,
-        data.validation,
-        asked=asked_layers(options.float32_layers, layers),
-        max_accuracy_drop=options.max_accuracy_drop,
-        on_step=on_step,
-    )
+    return Judge(model, open_model, data.validation, options.max_accuracy_drop)
+
+
+def _in_words(ranges: Ranges) -> str:
+    """Return how ranges were taken."""
+    return ranges.method if ranges.percentile is None else f"percentile {ranges.percentile:g}"
 
 
 def asked_layers(names: Sequence[str], layers: Sequence[Layer]) -> tuple[Layer, ...]:

@@ -37,7 +37,6 @@ _METHODS = {
     "percentile": CalibrationMethod.Percentile,
 }
 _ACTIVATIONS = {"uint8": QuantType.QUInt8, "int8": QuantType.QInt8}
-_PERCENTILE = 99.99  # of the values that a range must hold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +44,8 @@ class QuantizerOptions:
     """How values become integers; weights are int8, symmetric, a scale for each output channel."""
 
     activations: choices.ActivationType
-    method: choices.CalibrationMethod
+    method: choices.RangeMethod
+    percentile: float  # of the values, that a range holds with that method
 
 
 class StaticQuantizer:
@@ -69,7 +69,7 @@ class StaticQuantizer:
         self._model = model
         self._options = options
         self._pixels = pixels
-        self._ranges = folder / "ranges.json"
+        self._ranges = folder / f"ranges-{options.method}-{options.percentile}.json"
         self._output = folder / "quantized.onnx"
 
     def calibrate(self, input_name: str, batches: Iterator[Images], batch_count: int) -> None:
@@ -94,7 +94,7 @@ class StaticQuantizer:
         is_signed = self._options.activations == "int8"
         extra: dict[str, Any] = {
             "CalibStridedMinMax": 1,  # a batch at a time, so that memory does not grow
-            "CalibPercentile": _PERCENTILE,
+            "CalibPercentile": self._options.percentile,
             "ActivationSymmetric": is_signed,  # TensorRT takes no other zero point than 0
             "CalibTensorRangeSymmetric": is_signed,
         }
