@@ -78,25 +78,21 @@ def print_pareto(document: Comparison, *, pareto: bool) -> None:
     if not pareto:
         return
     for advice in document.recommendations:
+        take = f"take {advice.take}" if advice.take else "take nothing"
         results.print(
-            f"batch {advice.batch_size}: {advice.take or 'nothing'}: {advice.why}",
-            markup=False,
-            soft_wrap=True,
+            f"batch {advice.batch_size}: {take}: {advice.why}", markup=False, soft_wrap=True
         )
     results.print(f"plot: {document.plot}", markup=False, soft_wrap=True)
 
 
 def _table(document: Comparison, *, pareto: bool) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 0), pad_edge=False)
-    table.add_column("variant")
-    table.add_column("accuracy\n%", justify="right")
-    table.add_column("points\nlost", justify="right")
-    table.add_column("median\nms", justify="right")
-    table.add_column("speed beside\nfloat32", justify="right")
-    table.add_column("size\nMB", justify="right")
+    table.add_column("variant", no_wrap=True)
+    for title in ("accuracy\n%", "points\nlost", "median\nms", "speed by\nfloat32's", "size\nMB"):
+        table.add_column(title, justify="right", no_wrap=True)
     table.add_column("verdict")
     if pareto:
-        table.add_column("dominated by")
+        table.add_column("dominated\nby", no_wrap=True)
     for row in document.variants:
         cells = [
             f"{row.precision} {row.provider}",
@@ -107,20 +103,32 @@ def _table(document: Comparison, *, pareto: bool) -> Table:
             f"{row.file_bytes / 1e6:.2f}",
             row.verdict,
         ]
-        table.add_row(*cells, *([row.dominated_by or ""] if pareto else []))
+        table.add_row(*cells, *([_dominated_by(row)] if pareto else []))
     return table
 
 
 def _points(row: ComparedVariant) -> str:
     if row.points_lost is None:
         return "none"
-    return f"{row.points_lost:+.2f}{'' if row.loss_is_chance else ' !'}"
+    # An exclamation mark where McNemar's test says that the loss is more than chance.
+    return f"{row.points_lost + 0:.2f}{'' if row.loss_is_chance else '!'}"
 
 
 def _speed(row: ComparedVariant) -> str:
     if row.beside_float32 is None:
         return "" if row.precision == "float32" else "not timed"
-    return f"{row.beside_float32:.2f}{' SLOWER' if row.beside_float32 < 1 else ''}"
+    return f"{'SLOWER ' if _is_slower(row) else ''}{row.beside_float32:.2f}"
+
+
+def _is_slower(row: ComparedVariant) -> bool:
+    return row.beside_float32_ci95 is not None and row.beside_float32_ci95[1] < 1
+
+
+def _dominated_by(row: ComparedVariant) -> str:
+    if row.dominated_by is None:
+        return ""
+    precision, provider = row.dominated_by.split()
+    return precision if provider == row.provider else row.dominated_by
 
 
 def _variant(point: Point, points: Sequence[Point]) -> ComparedVariant:
@@ -149,21 +157,19 @@ def _recommendation(batch_size: int, points: Sequence[Point]) -> Recommendation:
 
 
 def _why(best: Point, points: Sequence[Point]) -> str:
-    if best.precision != "float32":
-        lost = f"{best.points_lost:+.2f} points lost" if best.points_lost is not None else ""
-        speed = (
-            f"{best.beside_float32:.2f} times as fast as float32 there"
-            if best.beside_float32
-            else f"{best.p50_ms:.3f} ms"
-        )
-        return f"{speed}, {lost}" if lost else speed
-    others = [point for point in points if point is not best]
-    if not others:
-        return "nothing else was measured"
-    slower = ", ".join(
-        f"{point.label} {point.beside_float32:.2f} times as fast"
-        if point.beside_float32 is not None
-        else f"{point.label} {point.p50_ms:.3f} ms"
-        for point in others
-    )
-    return f"no other is faster by more than chance, or none passed ({slower})"
+    if best.precision == "float32":
+        others = [point for point in points if point is not best]
+        if not others:
+            return "nothing else was evaluated"
+        return f"nothing that passed is faster ({', '.join(_measured(one) for one in others)})"
+    lost = "" if best.points_lost is None else f", {best.points_lost + 0:.2f} points lost"
+    if best.beside_float32 is None:
+        return f"median {best.p50_ms:.3f} ms{lost}"
+    return f"{best.beside_float32:.2f} times float32's speed there{lost}"
+
+
+def _measured(point: Point) -> str:
+    failed = "" if point.passed else ", failed"
+    if point.beside_float32 is None:
+        return f"{point.label}: {point.p50_ms:.3f} ms{failed}"
+    return f"{point.label}: {point.beside_float32:.2f} times its speed{failed}"
