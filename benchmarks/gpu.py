@@ -13,58 +13,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
 from artifacts.files import sha256_of_file
 from artifacts.run_directory import RunDirectory
+from benchmarks.gpu_precision import reduced_precision
 from benchmarks.measuring import RESULTS, ROOT, measurement_head, write_measurement
-
-Result = dict[str, Any]
-
-
-class CheckError(Exception):
-    """A check did not hold; the message says what was wanted and found."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where and on what the checks run."""
-
-    folder: Path
-    device: str
-    provider: str
-    svhn: str  # what --dataset takes
-    epochs: int | None
-
-    def run(self, name: str) -> RunDirectory:
-        """Return a run directory of that name."""
-        return RunDirectory(self.folder / name)
-
-    def onnxproof(self, *arguments: str, starter: tuple[str, ...] = ()) -> Result:
-        """Run a command with --json and return its document.
-
-        Raises:
-            CheckError: it ended with another exit code than 0.
-        """
-        command_line = [*(starter or (sys.executable,)), str(ROOT / "cli.py"), *arguments, "--json"]
-        done = subprocess.run(
-            command_line, cwd=self.folder, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            errors = [line for line in done.stderr.splitlines() if line.startswith("error")]
-            message = errors or done.stderr.splitlines()[-3:]
-            raise CheckError(f"{' '.join(arguments)}: exit {done.returncode}: {message}")
-        document: Result = json.loads(done.stdout)
-        return document
-
-    def train(self, name: str, *options: str, starter: tuple[str, ...] = ()) -> Result:
-        """Train into the run of that name."""
-        run = ("--run", str(self.run(name).root))
-        return self.onnxproof("train", "--device", self.device, *run, *options, starter=starter)
+from benchmarks.place import CheckError, Place, Result
 
 
 def cards_three_commands(place: Place) -> Result:
@@ -176,6 +133,7 @@ def one_process_by_torchrun(place: Place) -> Result:
 CHECKS: dict[str, Callable[[Place], Result]] = {
     "card": cards_three_commands,
     "evaluation": evaluation_on_gpu,
+    "precision": reduced_precision,
     "resume": resume_gives_the_same_bits,
     "torchrun": one_process_by_torchrun,
     "speeds": training_speeds,

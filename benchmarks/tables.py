@@ -22,6 +22,7 @@ from benchmarks.evaluation_tables import (
 )
 from benchmarks.markdown import Measured, source_line, table
 from benchmarks.measuring import RESULTS
+from benchmarks.precision_tables import PRECISION, precision_table
 from benchmarks.zoo_tables import ZOO, zoo_table
 
 PAGE = Path(__file__).parent / "RESULTS.md"
@@ -79,6 +80,8 @@ def page(folder: Path = RESULTS) -> str:
         evaluation_table(_read(folder, "evaluation-*-cpu.json")),
         COST,
         *(cost_table(measured) for measured in _read(folder, "evaluation-speed.json")),
+        PRECISION,
+        *(precision_table(measured) for measured in _read(folder, "precision.json")),
         MEMORY,
         *(memory_table(measured) for measured in _read(folder, "evaluation-memory.json")),
         ZOO,

@@ -193,6 +193,14 @@ def _explanation_pairs(evaluation: Evaluation) -> Pairs:
             return []
         return [("explanation", "--explain finds the node where the difference begins")]
     against = "PyTorch" if explanation.against == "pytorch" else "the same graph, unoptimized"
+    if explanation.node is None and explanation.compared == 0:
+        return [
+            (
+                "explanation",
+                "no value inside the graph can be compared: INT8 has others; what each layer costs"
+                " is in export.json",
+            )
+        ]
     if explanation.node is None:
         return [("explanation", f"no node departs from {against}")]
     by = "" if explanation.max_abs is None else f" by {explanation.max_abs:.2g}"
