@@ -128,6 +128,7 @@ class ParityRecord(Record):
     tolerance: str
     atol: float
     rtol: float
+    outside_share: float = 0.0  # of the elements, that may be outside; of INT8 alone
     max_abs: float | None
     max_rel: float | None
     mean_abs: float | None

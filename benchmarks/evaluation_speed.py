@@ -97,6 +97,7 @@ def _pass(opened: Opened, repetitions: int) -> Result:
         output=opened.output,
         reference=opened.subject.reference,
         tolerance=opened.tolerance,
+        live_tolerance=opened.tolerance,
         batch_size=BATCH_SIZE,
     )
 

@@ -17,7 +17,7 @@ from artifacts.evaluation_records import (
     ProviderProof,
 )
 from artifacts.json_records import write_record
-from artifacts.logits import IntermediateValues
+from artifacts.logits import IntermediateValues, Tolerance
 from data import Dataset
 from evaluate.accuracy_loss import accuracy_loss
 from evaluate.baseline import compared_with_baseline, read_baseline, settled_comparison
@@ -42,6 +42,7 @@ from evaluate.ray_connection import ClusterOptions
 from evaluate.session_options import GPU_PROVIDERS, SessionOptions
 from evaluate.subject import Subject
 from evaluate.timing import TimingOptions, timings
+from evaluate.tolerances import tolerance_for
 
 log = logging.getLogger("onnxproof")
 
@@ -189,11 +190,20 @@ def _sums(opened: Opened, options: EvaluationOptions, on_step: OnStep) -> PassSu
         output=opened.output,
         reference=opened.subject.reference,
         tolerance=opened.tolerance,
+        live_tolerance=_live_tolerance(opened),
         batch_size=_batch_size(opened),
     )
     if options.cluster:
         return cluster_pass(plan, test.images, test.labels, options.cluster, on_step)
     return local_pass(SliceComputer(plan, opened.runner), test.images, test.labels, on_step)
+
+
+def _live_tolerance(opened: Opened) -> Tolerance:
+    """Return what PyTorch's logits of now are held to: they are float32, whatever the graph is."""
+    if opened.subject.model.precision == "float32":
+        return opened.tolerance
+    session = opened.runner.asked
+    return tolerance_for(session.provider, "float32", tf32=session.tf32)
 
 
 def _batch_size(opened: Opened) -> int:

@@ -88,6 +88,7 @@ class PassPlan:
     output: GraphOutput
     reference: Reference | None
     tolerance: Tolerance
+    live_tolerance: Tolerance  # of PyTorch's logits of now against the recorded ones
     batch_size: int
 
 
@@ -134,7 +135,7 @@ class SliceComputer:
             parity=parity_of(
                 onnx, reference, read.float64_NK, tolerance=plan.tolerance, first_index=start
             ),
-            live=live_sums(read, plan.tolerance),
+            live=live_sums(read, plan.live_tolerance),
         )
 
 

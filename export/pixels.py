@@ -50,6 +50,7 @@ def quantized_pixels(graph: onnx.GraphProto) -> QuantizedPixels | None:
     One scale and zero point stand for all channels, so all must have one mean and one deviation.
     """
     value = images = graph.input[0].name
+    channels = graph.input[0].type.tensor_type.shape.dim[1].dim_value
     numbers: list[float] = []
     weights = {weight.name: weight for weight in graph.initializer}
     for op_type in _NORMALIZATION:
@@ -57,11 +58,14 @@ def quantized_pixels(graph: onnx.GraphProto) -> QuantizedPixels | None:
         if node is None or node.op_type != op_type:
             return None
         if op_type != "Cast":
-            values = weights.get(node.input[1])
-            array = np.unique(numpy_helper.to_array(values)) if values is not None else np.empty(0)
-            if node.input[0] != value or len(array) != 1:
+            weight = weights.get(node.input[1])
+            if weight is None or node.input[0] != value:
                 return None
-            numbers.append(float(array[0]))
+            array = numpy_helper.to_array(weight)
+            # More numbers than channels make as many channels of a grey image.
+            if array.size not in (1, channels) or len(np.unique(array)) != 1:
+                return None
+            numbers.append(float(array.flat[0]))
         value = node.output[0]
     normalized = value
     node = _only_consumer(graph, value)

@@ -5,10 +5,11 @@ import pytest
 from scipy.stats import binomtest
 
 from artifacts.logits import Tolerance
+from evaluate.accuracy import accuracy_of as accuracy_sums
 from evaluate.accuracy_loss import accuracy_loss
 from evaluate.answers import answers_from_logits
 from evaluate.evidence import Evidence
-from evaluate.gates import Gates, failures_of, loss_failures
+from evaluate.gates import Gates, failures_of, loss_failures, parity_failures
 from evaluate.parity import Parity, parity_of
 from tests.evaluate.records import CUDA, PARITY, PROOF, accuracy_of
 
@@ -79,3 +80,33 @@ def test_loss_is_one_of_the_gates() -> None:
     spoilt = replace(sound, loss=accuracy_loss(parity_with(40, 0), allowed_points=0.5))
     (failure,) = failures_of(spoilt, Gates())
     assert failure.startswith("accuracy: the reduced precision loses 10.00 points")
+
+
+@pytest.mark.parametrize(("flips", "fails"), [(4, False), (5, True)])
+def test_share_of_the_logits_may_be_far_off_and_so_may_as_many_classes(
+    flips: int, fails: bool
+) -> None:
+    """A hundredth of 800 logits, and of 400 examples; each flip moves two logits."""
+    labels = np.zeros(EXAMPLES, np.int64)
+    reference = np.tile(np.array([9.0, 0.0], np.float32), (EXAMPLES, 1))
+    onnx = reference.copy()
+    onnx[:flips] = onnx[:flips, ::-1]
+    tolerance = Tolerance(name="int8", atol=1.0, rtol=0.1, outside_share=0.01)
+    answers = answers_from_logits(reference, labels)
+    parity = parity_of(answers_from_logits(onnx, labels), answers, None, tolerance=tolerance)
+    sums = accuracy_sums(answers)
+    record = parity.record(
+        tolerance=tolerance,
+        source="recorded",
+        reference=sums,
+        reference_record=sums.record(("a", "b")),
+    )
+    assert record.unexplained_flips == flips
+    assert record.elements_outside == 2 * flips
+    assert record.within_tolerance is not fails
+    told = parity_failures(record, Gates())
+    told = [line for line in told if "same logits" not in line]  # the reference here is constant
+    assert bool(told) is fails
+    if fails:
+        assert "but 1%" in told[0]
+        assert told[1] == "parity: 5 unexplained flips"

@@ -79,6 +79,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> PassPlan:
         output=graph_output(runner.outputs, frozenset()),
         reference=RecordedReference(path=folder / "reference.npz"),
         tolerance=CPU_FLOAT32,
+        live_tolerance=CPU_FLOAT32,
         batch_size=BATCH_SIZE,
     )
 

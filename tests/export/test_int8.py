@@ -223,6 +223,16 @@ def test_channels_with_different_normalization_are_quantized_after_it(finished_r
     assert quantized_pixels(model.graph) is None
 
 
+def test_grey_pixels_that_become_three_channels_are_quantized_after_it(finished_run: Path) -> None:
+    """Of a network for colours: three means, all alike, make three channels of one."""
+    model = model_of(finished_run)
+    for name in ("mean", "std"):
+        (weight,) = (weight for weight in model.graph.initializer if weight.name == name)
+        values = np.repeat(numpy_helper.to_array(weight), 3, axis=1)
+        weight.CopyFrom(numpy_helper.from_array(values, name))
+    assert quantized_pixels(model.graph) is None
+
+
 def test_signed_activations_have_the_zero_point_that_tensorrt_wants(
     finished_run: Path, tiny_npz: Path
 ) -> None:
