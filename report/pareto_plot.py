@@ -1,11 +1,13 @@
 """Accuracy against latency as a picture: one mark a variant, its area the size of its file."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from artifacts.files import replacing
 from report.pareto import Point, dominating
@@ -43,10 +45,11 @@ def save_pareto_plot(path: Path, points: Sequence[Point], title: str) -> None:
             edgecolors=colour,
             alpha=0.8,
         )
-    _draw_front(axes, [point for point in points if dominating(point, points) is None])
     _label(axes, points)
     axes.set(xlabel="median latency, ms (less is better)", ylabel="test accuracy, %", title=title)
     axes.set_xscale("log")
+    for number_of in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        number_of(FuncFormatter(lambda value, _: f"{value:.2g}"))
     axes.margins(0.2)
     axes.grid(visible=True, alpha=0.3)
     figure.supxlabel("area: size of the file; empty: another one is as good in everything", size=8)
@@ -56,25 +59,17 @@ def save_pareto_plot(path: Path, points: Sequence[Point], title: str) -> None:
         figure.savefig(temporary, dpi=150, metadata=metadata)
 
 
-def _draw_front(axes: Axes, front: Sequence[Point]) -> None:
-    ordered = sorted(front, key=lambda point: point.p50_ms)
-    axes.plot(
-        [point.p50_ms for point in ordered],
-        [point.percent or 0.0 for point in ordered],
-        color="#888888",
-        linewidth=1,
-        linestyle=":",
-        zorder=0,
-    )
-
-
 def _label(axes: Axes, points: Sequence[Point]) -> None:
-    """Write each mark's name beside it, one above the other where marks are close."""
+    """Write each mark's name beside it, towards the middle, one above the other in turn."""
+    latencies = [point.p50_ms for point in points]
+    middle_ms = math.sqrt(min(latencies) * max(latencies))
     for number, point in enumerate(sorted(points, key=lambda point: (point.p50_ms, point.label))):
+        is_left = point.p50_ms <= middle_ms
         axes.annotate(
             f"{point.label}, {point.file_bytes / 1e6:.2f} MB",
             (point.p50_ms, point.percent or 0.0),
             textcoords="offset points",
-            xytext=(8, 10 if number % 2 else -14),
+            xytext=(8 if is_left else -8, 12 if number % 2 else -18),
+            horizontalalignment="left" if is_left else "right",
             size=8,
         )

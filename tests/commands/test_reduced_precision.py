@@ -60,6 +60,21 @@ def test_variant_is_proved_by_a_tolerance_of_its_own_and_timed_beside_float32(
     assert (run / "evaluations" / f"{precision}-cpu.json").is_file()
 
 
+def test_pytorch_of_now_is_held_to_float32_s_tolerance(capsys: Capture, run: Path) -> None:
+    options = ("--precision", "int8", "--reference", "live", "--no-latency")
+    evaluation = evaluated(capsys, run, *options)
+    assert evaluation["parity"]["live"]["max_abs"] < 1e-5
+    with np.load(run / "reference.npz") as reference:
+        arrays = dict(reference)
+    arrays["float32"][3] += 0.5  # far less than INT8 may be off
+    np.savez(run / "reference.npz", **arrays)
+    record = json.loads((run / "export.json").read_text())
+    record["reference"]["sha256"] = sha256_of_file(run / "reference.npz")
+    (run / "export.json").write_text(json.dumps(record))
+    evaluation = evaluated(capsys, run, *options, code=1)
+    assert "PyTorch's logits of now are not the recorded ones" in evaluation["failures"][0]
+
+
 def test_float32_has_nothing_beside_it(capsys: Capture, run: Path) -> None:
     evaluation = evaluated(capsys, run, *QUICK)
     assert evaluation["accuracy_loss"] is None
