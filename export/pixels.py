@@ -114,6 +114,6 @@ def reads_pixels(graph: onnx.GraphProto) -> bool:
 
 
 def _only_consumer(graph: onnx.GraphProto, value: str) -> onnx.NodeProto | None:
-    """Return the one node that takes the value, if one does; who asks for its shape takes nothing."""
+    """Return the only node that takes the value, if there is one; to ask for its shape is free."""
     consumers = [node for node in graph.node if value in node.input and node.op_type != "Shape"]
     return consumers[0] if len(consumers) == 1 else None
