@@ -39,7 +39,7 @@ def evaluated(capsys: Capture, run: Path, *options: str, code: int = 0) -> Any:
 
 @pytest.mark.parametrize(
     ("precision", "tolerance"),
-    [("fp16", "float16"), ("int8", "int8"), ("int8-dynamic", "int8-dynamic")],
+    [("fp16", "cpu-float16"), ("int8", "cpu-int8"), ("int8-dynamic", "cpu-int8-dynamic")],
 )
 def test_variant_is_proved_by_a_tolerance_of_its_own_and_timed_beside_float32(
     capsys: Capture, run: Path, precision: str, tolerance: str
@@ -158,5 +158,5 @@ def test_files_of_others_are_held_against_their_float32_file(capsys: Capture, ru
     capsys.readouterr()
     assert main(["evaluate", *pair, "--dataset", dataset, "--no-latency", "--json"]) == 0
     evaluation = json.loads(capsys.readouterr().out)
-    assert evaluation["parity"]["tolerance"] == "int8"
+    assert evaluation["parity"]["tolerance"] == "cpu-int8"
     assert evaluation["accuracy_loss"]["allowed_points"] == 0.5

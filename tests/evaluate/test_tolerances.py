@@ -1,14 +1,34 @@
+from typing import get_args
+
 import pytest
 
+from artifacts.choices import GraphPrecision, Precision
 from evaluate.tolerances import CPU_FLOAT32, GPU_FLOAT32, tolerance_for
 
 
 @pytest.mark.parametrize(
-    ("provider", "name"),
-    [("cpu", "cpu-float32"), ("cuda", "gpu-float32"), ("tensorrt", "gpu-float32")],
+    ("provider", "precision", "name"),
+    [
+        ("cpu", "float32", "cpu-float32"),
+        ("cuda", "float32", "gpu-float32"),
+        ("tensorrt", "float32", "gpu-float32"),
+        ("cpu", "fp16", "cpu-float16"),
+        ("cuda", "fp16", "gpu-float16"),
+        ("cuda", "bf16", "gpu-bfloat16"),
+        ("cpu", "int8", "cpu-int8"),
+        ("tensorrt", "int8", "gpu-int8"),
+        ("cpu", "int8-dynamic", "cpu-int8-dynamic"),
+    ],
 )
-def test_tolerance_is_the_providers(provider: str, name: str) -> None:
-    assert tolerance_for(provider, "float32").name == name
+def test_tolerance_is_that_of_provider_and_precision(
+    provider: str, precision: GraphPrecision, name: str
+) -> None:
+    assert tolerance_for(provider, precision).name == name
+
+
+def test_only_calibrated_int8_may_be_far_off_somewhere() -> None:
+    shares = {name: tolerance_for("cpu", name).outside_share for name in get_args(Precision)}
+    assert {name for name, share in shares.items() if share} == {"int8"}
 
 
 def test_cpu_is_held_to_more_than_the_gpu() -> None:

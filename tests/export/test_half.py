@@ -228,5 +228,5 @@ def test_network_that_overflows_inside_is_exported_and_proved(
     assert all(node["max_abs"] > 65504 for node in kept)
     assert main(["evaluate", *run, "--precision", "fp16", "--no-latency", "--json"]) == 0
     evaluation = json.loads(capsys.readouterr().out)
-    assert evaluation["parity"]["tolerance"] == "float16"
+    assert evaluation["parity"]["tolerance"] == "cpu-float16"
     assert evaluation["model"]["precision"] == "fp16"
