@@ -14,6 +14,8 @@ from typing import Any
 
 import click
 
+from artifacts.export_records import Export
+from artifacts.json_records import read_record
 from benchmarks.measuring import RESULTS, ROOT, load_of_machine, measurement_head, write_measurement
 
 Result = dict[str, Any]
@@ -53,10 +55,10 @@ def measured_variant(run: Path, precision: str, provider: str, batch_sizes: str)
     recipe = json.loads((run / "recipe.json").read_text())
     if precision == "int8-dynamic" and recipe["model"]["name"].startswith("resnet"):
         return None  # it has one small linear layer
-    if precision == "float32" and (run / "export.json").is_file():
-        exported = json.loads((run / "export.json").read_text())["variants"]["float32"]
-    else:
-        exported = _onnxproof("export", *variant)
+    if precision != "float32" or not (run / "export.json").is_file():
+        _onnxproof("export", *variant)
+    record = read_record(run / "export.json", Export).variants[precision]
+    exported = record.model_dump(mode="json")
     timed = ("--provider", provider, "--batch-sizes", batch_sizes)
     evaluation = _onnxproof("evaluate", *variant, *timed)
     return {

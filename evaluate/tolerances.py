@@ -20,7 +20,7 @@ GPU_FLOAT32 = Tolerance(name="gpu-float32", atol=1e-3, rtol=1e-4)
 # No measurement stands behind these two numbers yet.
 GPU_TF32 = Tolerance(name="gpu-tf32", atol=5e-2, rtol=5e-3)
 
-# float16 has the mantissa of TF32. The CPU provider computes it in float32 between casts, so what is
+# float16 has the mantissa of TF32. The CPU provider computes it in float32 between casts: what is
 # off there is rounding of weights and of some values.
 CPU_FLOAT16 = Tolerance(name="cpu-float16", atol=5e-2, rtol=5e-3)
 
