@@ -60,11 +60,12 @@ class ValidationAccuracy(Record):
 
 
 class Ranges(Record):
-    """How ranges were taken, and how many validation images the graph then got right in INT8."""
+    """How ranges were taken, and what the graph in INT8 then answers to validation images."""
 
     method: RangeMethod | Literal["each batch"]
     percentile: float | None = None  # of the values, that a range holds
     correct: int
+    divergence: float | None = None  # of the softmax from float32's, in nats; None: not compared
 
 
 class Quantization(Record):
@@ -74,7 +75,7 @@ class Quantization(Record):
     per_channel: bool
     activations: ActivationType
     ranges: Ranges
-    tried_ranges: tuple[Ranges, ...] = ()  # before those, which cost too much accuracy
+    tried_ranges: tuple[Ranges, ...] = ()  # beside those
     calibration: CalibrationSet | None  # None: the ranges are those of each batch
     pixels_are_quantized: bool  # the first layer reads the uint8 pixels as they are
     layers: int  # that could be int8

@@ -87,7 +87,7 @@ def _made(measured: Measured) -> list[tuple[object, ...]]:
     for run, variants in measured["runs"].items():
         made = variants["int8"]["quantization"]
         validation = made["validation"]
-        tried = "".join(f"; before: {_ranges(one, validation)}" for one in made["tried_ranges"])
+        tried = "".join(f"; also {_ranges(one, validation)}" for one in made["tried_ranges"])
         kept = ", ".join(layer["layer"] for layer in made["float32_layers"])
         rows.append(
             (
@@ -103,7 +103,8 @@ def _made(measured: Measured) -> list[tuple[object, ...]]:
 
 def _ranges(ranges: Measured, validation: Measured) -> str:
     at = "" if ranges["percentile"] is None else f" {ranges['percentile']:g}"
-    return f"{ranges['method']}{at} ({_percent(ranges['correct'], validation)})"
+    off = "" if ranges["divergence"] is None else f", {ranges['divergence']:.1e} nats"
+    return f"{ranges['method']}{at} ({_percent(ranges['correct'], validation)}{off})"
 
 
 def _percent(correct: int, validation: Measured) -> str:

@@ -161,7 +161,8 @@ def _why(best: Point, points: Sequence[Point]) -> str:
         others = [point for point in points if point is not best]
         if not others:
             return "nothing else was evaluated"
-        return f"nothing that passed is faster ({', '.join(_measured(one) for one in others)})"
+        measured = ", ".join(_measured(one) for one in others)
+        return f"nothing that passed is faster by more than chance ({measured})"
     lost = "" if best.points_lost is None else f", {best.points_lost + 0:.2f} points lost"
     if best.beside_float32 is None:
         return f"median {best.p50_ms:.3f} ms{lost}"

@@ -45,8 +45,8 @@ int8_options = group(
         "--calibration",
         "method",
         type=click.Choice(CALIBRATION_METHODS),
-        help="int8: how the range of a value follows from what was seen; auto tries them in turn"
-        " until too little accuracy is lost to matter.  [default: auto]",
+        help="int8: how the range of a value follows from what was seen; auto takes what is nearest"
+        " to float32 on the validation images.  [default: auto]",
     ),
     click.option(
         "--percentile",

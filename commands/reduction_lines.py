@@ -44,7 +44,7 @@ def _int8_pairs(quantization: Quantization) -> Pairs:
         f"{range_method(one)} ({_percent(one.correct, found)})" for one in quantization.tried_ranges
     ]
     if tried:
-        ranges += f"; tried before: {', '.join(tried)}"
+        ranges += f"; nearer to float32 than {', '.join(tried)}"
     return [
         ("ranges", ranges),
         ("in float32", _listed(kept) if kept else f"none of {quantization.layers} layers"),

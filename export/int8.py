@@ -1,9 +1,8 @@
 """INT8: ranges from training images, or from each batch; as many layers as accuracy allows."""
 
-import logging
 import math
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,18 +31,16 @@ from export.tidy import tidied
 
 CALIBRATION_BATCH = 32
 PERCENTILE = 99.99
-# The largest value of all is the best bound, unless a few values are far above the others: then
-# ever more of those are cut off. Entropy, which takes longest, comes last.
-_IN_TURN: tuple[tuple[RangeMethod, float], ...] = (
+# The largest value of all is a good bound, unless a few values are far above the others: then it is
+# better to cut those off, and how many, depends on the network.
+_AUTO: tuple[tuple[RangeMethod, float], ...] = (
     ("minmax", PERCENTILE),
     ("percentile", 99.99),
     ("percentile", 99.9),
     ("percentile", 99.5),
-    ("entropy", PERCENTILE),
 )
+_LAST: tuple[RangeMethod, float] = ("entropy", PERCENTILE)  # takes several times as long
 _LINEAR = ("Gemm", "MatMul")
-
-log = logging.getLogger("onnxproof")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +73,9 @@ def static_int8(
 ) -> Reduced:
     """Return the graph with layers in INT8 and ranges that were taken from training images.
 
-    With `auto`, ways to take ranges are tried in turn until the graph loses no more validation
-    accuracy than it may; where all lose more, layers are put back with the ranges that lose least.
+    With `auto`, several ways to take ranges are tried, and those whose answers to the validation
+    images are nearest to float32's are taken; by entropy only where the others lose too much. Where
+    all do, layers are put back.
 
     Raises:
         UsageError: a layer to keep is none of the graph.
@@ -88,22 +86,27 @@ def static_int8(
     asked = asked_layers(options.float32_layers, layers)
     with tempfile.TemporaryDirectory(prefix="onnxproof-") as name:
         judge = _judge(model, data, options, engine, Path(name))
-        tried: list[tuple[Ranges, Quantize]] = []
-        for method, percentile in _methods(options):
+
+        def attempt(method: RangeMethod, percentile: float) -> tuple[Ranges, Quantize]:
             quantize = _calibrated(
                 model, layers, data, options, method, percentile, Path(name), on_step
             )
-            correct = judge.correct(quantize([layer.node for layer in asked]))
+            quantized = quantize([layer.node for layer in asked])
             ranges = Ranges(
                 method=method,
                 percentile=percentile if method == "percentile" else None,
-                correct=correct,
+                correct=judge.correct(quantized),
+                divergence=judge.divergence(quantized),
             )
-            tried.append((ranges, quantize))
-            if judge.is_enough(correct):
-                break
-            log.info("INT8 with %s loses %.2f points", _in_words(ranges), judge.lost(correct))
-        ranges, quantize = max(tried, key=lambda one: one[0].correct)
+            return ranges, quantize
+
+        if options.method == "auto":
+            tried = [attempt(*way) for way in _AUTO]
+            if not any(judge.is_enough(ranges.correct) for ranges, _ in tried):
+                tried.append(attempt(*_LAST))
+        else:
+            tried = [attempt(options.method, options.percentile)]
+        ranges, quantize = min(tried, key=lambda one: _badness(one[0], judge))
         enough = accurate_enough(layers, quantize, judge, asked=asked, on_step=on_step)
     return Reduced(
         model=enough.model,
@@ -162,11 +165,10 @@ def dynamic_int8(
     )
 
 
-def _methods(options: Int8Options) -> Iterator[tuple[RangeMethod, float]]:
-    if options.method == "auto":
-        yield from _IN_TURN
-    else:
-        yield options.method, options.percentile
+def _badness(ranges: Ranges, judge: Judge) -> tuple[bool, float]:
+    """Return what ranges are chosen by: first those that are accurate enough, then the nearest."""
+    assert ranges.divergence is not None  # else nothing is tried
+    return not judge.is_enough(ranges.correct), ranges.divergence
 
 
 def _calibrated(
@@ -216,11 +218,6 @@ def _judge(
         return engine.open_logits(path)
 
     return Judge(model, open_model, data.validation, options.max_accuracy_drop)
-
-
-def _in_words(ranges: Ranges) -> str:
-    """Return how ranges were taken."""
-    return ranges.method if ranges.percentile is None else f"percentile {ranges.percentile:g}"
 
 
 def asked_layers(names: Sequence[str], layers: Sequence[Layer]) -> tuple[Layer, ...]:
