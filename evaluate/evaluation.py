@@ -8,7 +8,6 @@ from pathlib import Path
 from artifacts.choices import ReferenceSource
 from artifacts.environment import conflict_of_packages, current_environment
 from artifacts.evaluation_records import (
-    AccuracyLoss,
     BatchIndependence,
     EvaluatedDataset,
     Evaluation,
@@ -17,12 +16,11 @@ from artifacts.evaluation_records import (
     ProviderProof,
 )
 from artifacts.json_records import write_record
-from artifacts.logits import IntermediateValues, Tolerance
+from artifacts.logits import IntermediateValues
 from data import Dataset
-from evaluate.accuracy_loss import accuracy_loss
+from evaluate.accuracy_loss import loss_of
 from evaluate.baseline import compared_with_baseline, read_baseline, settled_comparison
 from evaluate.batch_independence import batch_independence
-from evaluate.cluster import cluster_pass
 from evaluate.evidence import Evidence, Timings
 from evaluate.gates import Gates, failures_of
 from evaluate.graph_input import logits_function
@@ -30,19 +28,12 @@ from evaluate.machine_state import MachineWatch
 from evaluate.onnx_runtime import OnnxRunner
 from evaluate.opening import Opened, opened_subject
 from evaluate.parity import without_labels
-from evaluate.passes import (
-    OnStep,
-    PassPlan,
-    PassSums,
-    SliceComputer,
-    batch_size_of_pass,
-    local_pass,
-)
+from evaluate.passes import OnStep, PassSums
 from evaluate.ray_connection import ClusterOptions
 from evaluate.session_options import GPU_PROVIDERS, SessionOptions
 from evaluate.subject import Subject
 from evaluate.timing import TimingOptions, timings
-from evaluate.tolerances import tolerance_for
+from evaluate.whole_split import pass_batch_size, sums_of_split
 
 log = logging.getLogger("onnxproof")
 
@@ -143,14 +134,14 @@ def evaluate(
 
 
 def _evidence(opened: Opened, options: EvaluationOptions, on_step: OnStep) -> Evidence:
-    sums = _sums(opened, options, on_step)
+    sums = sums_of_split(opened, options.cluster, on_step)
     names = _class_names(opened.dataset, len(sums.onnx.low_K))
     return Evidence(
         provider=_proof(opened.runner),
         full_name=opened.runner.full_name,
         labelled=opened.dataset.labelled,
         parity=_parity(opened, sums, names),
-        loss=_loss(opened, sums, options.gates),
+        loss=loss_of(opened, sums.parity, options.gates.max_accuracy_drop),
         independence=_independence(opened),
         accuracy=sums.onnx.record(names),
         timings=_timings(opened, options, on_step),
@@ -181,35 +172,6 @@ def _beside(
     return replace(evidence, timings=timings, baseline=baseline)
 
 
-def _sums(opened: Opened, options: EvaluationOptions, on_step: OnStep) -> PassSums:
-    test = opened.dataset.test
-    plan = PassPlan(
-        onnx=opened.subject.onnx.resolve(),
-        session=options.session,
-        form=opened.form,
-        output=opened.output,
-        reference=opened.subject.reference,
-        tolerance=opened.tolerance,
-        live_tolerance=_live_tolerance(opened),
-        batch_size=_batch_size(opened),
-    )
-    if options.cluster:
-        return cluster_pass(plan, test.images, test.labels, options.cluster, on_step)
-    return local_pass(SliceComputer(plan, opened.runner), test.images, test.labels, on_step)
-
-
-def _live_tolerance(opened: Opened) -> Tolerance:
-    """Return what PyTorch's logits of now are held to: they are float32, whatever the graph is."""
-    if opened.subject.model.precision == "float32":
-        return opened.tolerance
-    session = opened.runner.asked
-    return tolerance_for(session.provider, "float32", tf32=session.tf32)
-
-
-def _batch_size(opened: Opened) -> int:
-    return opened.form.batch or batch_size_of_pass(opened.dataset.image_shape)
-
-
 def _parity(opened: Opened, sums: PassSums, names: tuple[str, ...]) -> ParityRecord | None:
     reference = opened.subject.reference
     if reference is None or sums.parity is None or sums.reference is None:
@@ -224,22 +186,11 @@ def _parity(opened: Opened, sums: PassSums, names: tuple[str, ...]) -> ParityRec
     return record if opened.dataset.labelled else without_labels(record)
 
 
-def _loss(opened: Opened, sums: PassSums, gates: Gates) -> AccuracyLoss | None:
-    """Return what a reduced precision costs, where labels and a reference tell."""
-    reduced = opened.subject.model.precision not in ("float32", "float64")
-    if not reduced or sums.parity is None or not opened.dataset.labelled:
-        return None
-    allowed = gates.max_accuracy_drop
-    return accuracy_loss(
-        sums.parity, opened.subject.allowed_accuracy_drop if allowed is None else allowed
-    )
-
-
 def _independence(opened: Opened) -> BatchIndependence | None:
     return batch_independence(
         logits_function(opened.runner, opened.form, opened.output),
         opened.dataset.test.images,
-        batch_size=_batch_size(opened),
+        batch_size=pass_batch_size(opened),
         tolerance=opened.tolerance,
     )
 

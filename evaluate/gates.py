@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from artifacts.choices import Scenario
 from artifacts.evaluation_records import (
-    AccuracyLoss,
     AccuracyRecord,
     BaselineComparison,
     BatchIndependence,
@@ -13,6 +12,7 @@ from artifacts.evaluation_records import (
     ProviderProof,
 )
 from artifacts.latency_records import LatencyRecord, OfflineRecord, ServerRecord
+from evaluate.accuracy_loss import loss_failures
 from evaluate.evidence import Evidence
 
 
@@ -154,16 +154,6 @@ def accuracy_failures(
             f" --max-accuracy-drop {gates.max_accuracy_drop:g}"
         )
     return failures
-
-
-def loss_failures(loss: AccuracyLoss | None) -> list[str]:
-    """Return a line where a reduced precision costs more than it may, and not by chance."""
-    if loss is None or not loss.more_than_chance or loss.points <= loss.allowed_points:
-        return []
-    return [
-        f"accuracy: the reduced precision loses {loss.points:.2f} points, more than chance"
-        f" (McNemar's p = {loss.mcnemar_p:.2g}) and more than {loss.allowed_points:g}"
-    ]
 
 
 def unlabelled_failures(gates: Gates) -> list[str]:

@@ -20,10 +20,10 @@ from artifacts.logits import LogitsFunction
 from artifacts.variant_records import Quantization, Ranges
 from data.calibration import ReductionData
 from data.images_at_once import images_at_once
-from errors import UnfinishedError, UsageError
+from errors import UnfinishedError
 from export.integer_graph import QuantizerOptions, StaticQuantizer, dynamically_quantized
 from export.judge import Judge
-from export.layers import Layer, layers_of
+from export.layers import Layer, asked_layers, layers_of
 from export.pixels import quantized_pixels, read_pixels_directly, reads_pixels
 from export.put_back import Quantize, accurate_enough
 from export.reduced import OnStep, Reduced, calibration_set, counted_batches
@@ -218,26 +218,6 @@ def _judge(
         return engine.open_logits(path)
 
     return Judge(model, open_model, data.validation, options.max_accuracy_drop)
-
-
-def asked_layers(names: Sequence[str], layers: Sequence[Layer]) -> tuple[Layer, ...]:
-    """Return the layers of these names, in the order of the graph.
-
-    Raises:
-        UsageError: one is not there, or they are all of the graph's.
-    """
-    known = {layer.name: layer for layer in layers} | {"first": layers[0], "last": layers[-1]}
-    for name in names:
-        if name not in known:
-            raise UsageError(
-                "--keep-float32",
-                f"no layer {name!r}: wanted first, last, or some of"
-                f" {', '.join(layer.name for layer in layers)}",
-            )
-    asked = {known[name] for name in names}
-    if len(asked) == len(layers):
-        raise UsageError("--keep-float32", "leaves no layer to quantize")
-    return tuple(layer for layer in layers if layer in asked)
 
 
 def _require_layers(layers: Sequence[Layer], kind: str) -> None:

@@ -1,9 +1,12 @@
 """The layers of an exported graph: nodes that have weights, by the names of their modules."""
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import onnx
+
+from errors import UsageError
 
 WEIGHTED_OPERATORS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 SCOPES = "pkg.torch.onnx.name_scopes"  # torch's exporter: the modules around a node, and its name
@@ -45,3 +48,23 @@ def layer_name(node: onnx.NodeProto) -> str:
     scopes = next((prop.value for prop in node.metadata_props if prop.key == SCOPES), "[]")
     modules = [scope for scope in ast.literal_eval(scopes)[:-1] if scope]
     return str(modules[-1]).removeprefix("network.") if modules else str(node.name)
+
+
+def asked_layers(names: Sequence[str], layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """Return the layers of these names, in the order of the graph.
+
+    Raises:
+        UsageError: one is not there, or they are all of the graph's.
+    """
+    known = {layer.name: layer for layer in layers} | {"first": layers[0], "last": layers[-1]}
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                "--keep-float32",
+                f"no layer {name!r}: wanted first, last, or some of"
+                f" {', '.join(layer.name for layer in layers)}",
+            )
+    asked = {known[name] for name in names}
+    if len(asked) == len(layers):
+        raise UsageError("--keep-float32", "leaves no layer to quantize")
+    return tuple(layer for layer in layers if layer in asked)

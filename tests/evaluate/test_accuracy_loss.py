@@ -6,10 +6,10 @@ from scipy.stats import binomtest
 
 from artifacts.logits import Tolerance
 from evaluate.accuracy import accuracy_of as accuracy_sums
-from evaluate.accuracy_loss import accuracy_loss
+from evaluate.accuracy_loss import accuracy_loss, loss_failures
 from evaluate.answers import answers_from_logits
 from evaluate.evidence import Evidence
-from evaluate.gates import Gates, failures_of, loss_failures, parity_failures
+from evaluate.gates import Gates, failures_of, parity_failures
 from evaluate.parity import Parity, parity_of
 from tests.evaluate.records import CUDA, PARITY, PROOF, accuracy_of
 

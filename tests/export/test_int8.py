@@ -13,9 +13,9 @@ from onnx import numpy_helper
 from commands.main import main
 from data import load_dataset
 from errors import UnfinishedError, UsageError
-from export.int8 import Int8Options, asked_layers, dynamic_int8, static_int8
+from export.int8 import Int8Options, dynamic_int8, static_int8
 from export.judge import divergence
-from export.layers import layers_of
+from export.layers import asked_layers, layers_of
 from export.pixels import quantized_pixels, reads_pixels
 from tests.export.reducing import engine, logits_of, nothing, reduction_of, scale
 
