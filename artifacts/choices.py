@@ -10,7 +10,7 @@ TrainingPrecision = Literal["float32", "bfloat16"]  # of the arithmetic; weights
 # Of an exported variant: int8 has calibrated ranges, int8-dynamic takes those of each batch.
 Precision = Literal["float32", "fp16", "bf16", "int8", "int8-dynamic"]
 GraphPrecision = Precision | Literal["float64"]  # of any ONNX file's arithmetic
-# How the range of a value follows from what was seen; auto tries them in turn.
+# How the range of a value follows from what was seen; auto takes what is nearest to float32.
 RangeMethod = Literal["minmax", "entropy", "percentile"]
 CalibrationMethod = RangeMethod | Literal["auto"]
 ActivationType = Literal["uint8", "int8"]  # of quantized activations

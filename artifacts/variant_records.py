@@ -27,7 +27,7 @@ class Float32Node(Record):
     layer: str | None  # the module whose weights it has
     value: str  # the tensor that is too large: its own output, an input or a weight
     max_abs: float | None  # of that value over the calibration images; None: not finite
-    limit: float  # the largest finite number of the half precision
+    limit: float  # that none may be above: half the largest finite number of the precision
 
 
 class HalfPrecision(Record):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from artifacts.choices import DEFAULT_OPSET, OPSETS, Precision
+from artifacts.choices import BF16_OPSET, DEFAULT_OPSET, OPSETS, Precision
 from commands.evaluate_options import Values, number_list
 from commands.networks import model_option, pretrained_option
 from commands.options import (
@@ -59,7 +59,7 @@ _NEEDS_WEIGHTS = "wants --checkpoint FILE or --pretrained: without them a run is
 @click.option(
     "--opset",
     type=click.IntRange(*OPSETS),
-    help=f"Version of ONNX's operator set.  [default: {DEFAULT_OPSET}; 22 for bf16]",
+    help=f"Version of ONNX's operator set.  [default: {DEFAULT_OPSET}; {BF16_OPSET} for bf16]",
 )
 @click.option("--probabilities", is_flag=True, help="Add the softmax of the logits as an output.")
 @device_option("Where PyTorch computes the reference.")

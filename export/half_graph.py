@@ -33,11 +33,11 @@ def half_graph(model: onnx.ModelProto, dtype: str, float32_nodes: Collection[str
     precision, one for each value.
 
     Args:
-        model: a float32 graph whose values have types, as torch's exporter writes them.
+        model: a float32 graph whose values have types, as shape inference gives them.
         dtype: `float16` or `bfloat16`.
         float32_nodes: names of the nodes that stay in float32.
     """
-    graph_model = ir.serde.deserialize_model(onnx.shape_inference.infer_shapes(model))
+    graph_model = ir.serde.deserialize_model(model)
     converter = _Converter(graph_model, HALF_DTYPES[dtype], frozenset(float32_nodes))
     converter.convert()
     return graph_model

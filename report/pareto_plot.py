@@ -12,7 +12,6 @@ from matplotlib.ticker import FuncFormatter
 from artifacts.files import replacing
 from report.pareto import Point, dominating
 
-FORMATS = (".svg", ".png", ".pdf")
 LARGEST_AREA = 900.0  # square points, of the largest file's mark
 LEAST_AREA = 40.0
 # Okabe and Ito's, which people who see colours differently can tell apart.

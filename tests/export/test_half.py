@@ -143,7 +143,8 @@ def graph_of(nodes: list[onnx.NodeProto], weights: list[TensorProto]) -> onnx.Mo
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, None)],
         weights,
     )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    return onnx.shape_inference.infer_shapes(model)
 
 
 def test_parameters_that_must_be_float32_stay_and_data_becomes_half(tmp_path: Path) -> None:
