@@ -20,12 +20,12 @@ class Engine:
     Attributes:
         provider: its short name.
         open_logits: loads a file and returns what computes its logits.
-        open_values: loads a serialized model, whose external weights lie in the directory, and
-            returns what computes all of its outputs.
+        open_values: loads a serialized model, whose weights are inside, and returns what computes
+            all of its outputs.
         tolerance_for: what logits of a precision are held to on this provider.
     """
 
     provider: str
     open_logits: Callable[[Path], LogitsFunction]
-    open_values: Callable[[bytes, Path], Callable[[Images], Values]]
+    open_values: Callable[[bytes], Callable[[Images], Values]]
     tolerance_for: Callable[[Precision], Tolerance]

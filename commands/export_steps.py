@@ -56,7 +56,7 @@ def engine_on(provider: str) -> Engine:
     return Engine(
         provider=provider,
         open_logits=lambda path: OnnxRunner(path, session).run,
-        open_values=lambda model, directory: OnnxRunner(model, session, directory).run_all,
+        open_values=lambda model: OnnxRunner(model, session).run_all,
         tolerance_for=lambda precision: tolerance_for(provider, precision),
     )
 

@@ -3,7 +3,6 @@
 import itertools
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Literal
 
 import onnx
@@ -25,7 +24,6 @@ HEADROOM = 2.0
 
 def half_precision(
     model: onnx.ModelProto,
-    directory: Path,
     dtype: Literal["float16", "bfloat16"],
     data: ReductionData,
     engine: Engine,
@@ -43,7 +41,7 @@ def half_precision(
     part = data.calibration
     size = images_at_once(IMAGES_AT_ONCE, part.images_NCHW.shape[2:])
     typed = onnx.shape_inference.infer_shapes(model)
-    largest = largest_values(typed, directory, counted_batches(part, size, on_step), engine)
+    largest = largest_values(typed, counted_batches(part, size, on_step), engine)
     kept = overflowing_nodes(typed.graph, largest, LARGEST[dtype] / HEADROOM)
     reduced = half_graph(typed, dtype, {node.node for node in kept})
     return Reduced(

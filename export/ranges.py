@@ -3,7 +3,6 @@
 import itertools
 import math
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -14,15 +13,14 @@ from errors import UnfinishedError
 
 
 def largest_values(
-    model: onnx.ModelProto, directory: Path, batches: Iterable[Images], engine: Engine
+    model: onnx.ModelProto, batches: Iterable[Images], engine: Engine
 ) -> dict[str, float]:
     """Return the largest magnitude of every float32 value: weights, and outputs of nodes.
 
     One that is not finite anywhere counts as infinite.
 
     Args:
-        model: whose values have types.
-        directory: where its external weights lie.
+        model: whose values have types, and whose weights are inside.
         batches: uint8 images_NCHW, one batch after another.
         engine: runs the graph.
 
@@ -30,11 +28,11 @@ def largest_values(
         UnfinishedError: the graph cannot be run.
     """
     largest = {
-        weight.name: _magnitude(onnx.numpy_helper.to_array(weight, str(directory)))
+        weight.name: _magnitude(onnx.numpy_helper.to_array(weight))
         for weight in model.graph.initializer
         if weight.data_type == onnx.TensorProto.FLOAT
     }
-    values = engine.open_values(_with_all_outputs(model).SerializeToString(), directory)
+    values = engine.open_values(_with_all_outputs(model).SerializeToString())
     for batch in batches:
         for name, array in values(np.ascontiguousarray(batch)).items():
             if array.dtype == np.float32:

@@ -1,7 +1,5 @@
 """A variant of reduced precision: made of the run's float32 graph, checked, and put beside it."""
 
-from pathlib import Path
-
 import onnx
 import torch
 
@@ -106,7 +104,7 @@ def _reduced(
     if precision == "int8-dynamic":
         return dynamic_int8(model, data, int8, engine, on_step)
     return half_precision(
-        model, Path(), "float16" if precision == "fp16" else "bfloat16", data, engine, on_step
+        model, "float16" if precision == "fp16" else "bfloat16", data, engine, on_step
     )
 
 

@@ -45,7 +45,7 @@ def test_graph_without_overflow_is_half_as_a_whole(
     finished_run: Path, tiny_npz: Path, tmp_path: Path
 ) -> None:
     model = model_of(finished_run)
-    reduced = half_precision(model, tmp_path, "float16", reduction_of(tiny_npz), engine(), nothing)
+    reduced = half_precision(model, "float16", reduction_of(tiny_npz), engine(), nothing)
     assert reduced.half_precision is not None
     assert reduced.half_precision.float32_nodes == ()
     weights = {weight.data_type for weight in reduced.model.graph.initializer}
@@ -64,7 +64,7 @@ def test_planted_overflow_is_found_and_kept_in_float32(
     model = with_overflow(finished_run)
     images = load_dataset(str(tiny_npz)).test.images
     wanted = logits_of(model, images, tmp_path)
-    reduced = half_precision(model, tmp_path, "float16", reduction_of(tiny_npz), engine(), nothing)
+    reduced = half_precision(model, "float16", reduction_of(tiny_npz), engine(), nothing)
     assert reduced.half_precision is not None
     kept = {node.layer: node for node in reduced.half_precision.float32_nodes}
     assert "1" in kept
@@ -112,11 +112,9 @@ def test_values_near_the_limit_are_kept_too(finished_run: Path) -> None:
     assert infinite[0].max_abs is None
 
 
-def test_bfloat16_needs_no_node_in_float32(
-    finished_run: Path, tiny_npz: Path, tmp_path: Path
-) -> None:
+def test_bfloat16_needs_no_node_in_float32(finished_run: Path, tiny_npz: Path) -> None:
     reduced = half_precision(
-        with_overflow(finished_run), tmp_path, "bfloat16", reduction_of(tiny_npz), engine(), nothing
+        with_overflow(finished_run), "bfloat16", reduction_of(tiny_npz), engine(), nothing
     )
     assert reduced.half_precision is not None
     assert reduced.half_precision.float32_nodes == ()
