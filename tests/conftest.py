@@ -1,10 +1,14 @@
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from commands.main import main
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -52,3 +56,12 @@ def finished_run(tiny_npz: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
         assert main(["train", *options, "--run", str(run)]) == 0
         assert main(["export", "--run", str(run)]) == 0
     return run
+
+
+@pytest.fixture(scope="module")
+def chromium() -> "Iterator[Browser]":
+    """A browser. It lives no longer than a module: asyncio cannot be run beside it."""
+    from tests.browser import running_chromium
+
+    with running_chromium() as browser:
+        yield browser
