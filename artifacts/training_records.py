@@ -124,7 +124,10 @@ class Epoch(Record):
     train_accuracy: float  # while training: before each step, in training mode
     val_loss: float
     val_accuracy: float
-    seconds: float
+    # With --test-curve: shown, and never what anything is chosen by.
+    test_loss: float | None = None
+    test_accuracy: float | None = None
+    seconds: float  # of training and validation
     images_per_second: float
 
 

@@ -112,6 +112,12 @@ from commands.options import (
 )
 @click.option("--compile", "compiled", is_flag=True, help="Train through torch.compile.")
 @click.option("--resume", is_flag=True, help="Go on with an unfinished training.")
+@click.option(
+    "--test-curve/--no-test-curve",
+    default=None,
+    help="Measure the test split after each epoch too, for the report's curves; nothing is chosen"
+    " by it.  [default: with --recipe assignment]",
+)
 @click.option("--tensorboard", is_flag=True, help="Write scalars to RUN/tensorboard.")
 @output_options
 def command(
@@ -144,6 +150,7 @@ def command(
     image_memory: int | None,
     compiled: bool,
     resume: bool,
+    test_curve: bool | None,
     tensorboard: bool,
     as_json: bool,
 ) -> None:
@@ -193,6 +200,7 @@ def command(
         compiled=compiled,
         resume=resume,
         tensorboard=tensorboard,
+        test_curve=test_curve,
     )
     written, training = train_step(options)
     if training is None:

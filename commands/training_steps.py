@@ -45,6 +45,7 @@ class TrainingOptions:
     compiled: bool = False
     resume: bool = False
     tensorboard: bool = False
+    test_curve: bool | None = None  # None: where the recipe has it
 
 
 def train_step(options: TrainingOptions) -> tuple[RunDirectory, Training | None]:
@@ -111,6 +112,9 @@ def _trained(
                 deterministic=options.deterministic,
                 memory_bytes=options.memory_bytes,
                 compiled=options.compiled,
+                test_curve=options.recipe == "assignment"
+                if options.test_curve is None
+                else options.test_curve,
             ),
             resume=options.resume,
             watchers=watchers,

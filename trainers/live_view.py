@@ -47,6 +47,10 @@ class TensorBoard:
             "learning_rate": epoch.learning_rate,
             "images_per_second": epoch.images_per_second,
         }
+        if epoch.test_loss is not None:
+            scalars["loss/test"] = epoch.test_loss
+        if epoch.test_accuracy is not None:
+            scalars["accuracy/test"] = epoch.test_accuracy
         for name, value in scalars.items():
             self._writer.add_scalar(name, value, epoch.epoch)
         self._writer.flush()

@@ -1,4 +1,4 @@
-"""One epoch of training and one pass of validation."""
+"""One epoch of training, and a pass over examples that it does not train on."""
 
 import contextlib
 import math
@@ -86,15 +86,29 @@ def train_epoch(
         position.settle()
 
 
-@torch.inference_mode()
 def validate(
     classifier: Classifier, examples: Examples, settings: Hyperparameters, processes: Processes
 ) -> PassResult:
-    """Return loss and accuracy over all the examples, each counted by one process.
+    """Return loss and accuracy over all the examples.
 
     Raises:
         UnfinishedError: the loss is not a finite number.
     """
+    result = measured(classifier, examples, settings, processes)
+    if not math.isfinite(result.loss_sum):
+        raise UnfinishedError(
+            "training",
+            f"the validation loss became {result.loss_sum}",
+            hint="try a smaller --lr",
+        )
+    return result
+
+
+@torch.inference_mode()
+def measured(
+    classifier: Classifier, examples: Examples, settings: Hyperparameters, processes: Processes
+) -> PassResult:
+    """Return loss and accuracy over all the examples, each counted by one process."""
     classifier.eval()
     own = part_of(len(examples), processes.rank, processes.count)
     total_loss = torch.zeros((), dtype=torch.float64, device=examples.device)
@@ -107,18 +121,11 @@ def validate(
             logits_NK = classifier(batch.images_NCHW).float()
         total_loss += loss_sum(settings.loss, logits_NK, batch.labels_N)
         correct += correct_count(logits_NK, batch.labels_N)
-    result = PassResult(
+    return PassResult(
         loss_sum=processes.added(total_loss).item(),
         correct=int(processes.added(correct)),
         examples=len(examples),
     )
-    if not math.isfinite(result.loss_sum):
-        raise UnfinishedError(
-            "training",
-            f"the validation loss became {result.loss_sum}",
-            hint="try a smaller --lr",
-        )
-    return result
 
 
 def autocast(

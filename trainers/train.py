@@ -1,19 +1,22 @@
 """A training from start to record: what `train` does once the options are read."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from artifacts.environment import usable_cpus
 from artifacts.files import write_bytes
 from artifacts.json_records import write_record
 from artifacts.run_directory import RunDirectory
 from artifacts.training_records import Epoch, Recipe, Training
-from data import Dataset
+from data import Dataset, Split
 from data.splits import TrainingIndices
 from errors import UnfinishedError
 from models import build
@@ -23,7 +26,7 @@ from trainers.batches import batches_in_chunk
 from trainers.checkpoints import load_resume_state, save_resume_state
 from trainers.examples import Examples, examples_from_split
 from trainers.execution import compiler_errors_told, set_determinism, thread_count
-from trainers.loop import train_epoch, validate
+from trainers.loop import measured, train_epoch, validate
 from trainers.position import result_of_epoch
 from trainers.processes import Processes
 from trainers.progress import Progress, resumed_progress, started_progress
@@ -52,6 +55,7 @@ class ExecutionOptions:
     deterministic: bool | None = None
     compiled: bool = False
     memory_bytes: int | None = None  # for the images; by default half of what is free
+    test_curve: bool = False  # the test split measured after each epoch, for the history alone
 
 
 def train(
@@ -92,20 +96,11 @@ def train(
     else:
         progress = resumed_progress(recipe, processes, state, run.resume, compiled=options.compiled)
     _tell_beginning(progress, run, resume=resume)
-    training, validation = (
-        examples_from_split(
-            dataset.train.images,
-            dataset.train.labels,
-            chosen,
-            device,
-            memory_bytes=options.memory_bytes,
-        )
-        for chosen in (indices.train, indices.validation)
-    )
+    examples = _examples(dataset, indices, device, options)
     saver = _Saver(run, progress, threads, stop_requested)
     with compiler_errors_told(), told_by_line(recipe.model.name):
         while not progress.is_finished:
-            epoch = _one_epoch(progress, training, validation, saver, watchers)
+            epoch = _one_epoch(progress, examples, saver, watchers)
             saver.save()
             for watcher in watchers:
                 watcher.on_epoch(epoch, recipe.hyperparameters.epochs)
@@ -117,9 +112,33 @@ def train(
         processes=processes.count,
         deterministic=deterministic,
         compiled=options.compiled,
-        streamed=training.streamed,
+        streamed=examples.train.streamed,
     )
     return publish(progress, run, execution, command)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _TrainingExamples:
+    """What a training looks at; `test` is None where its history is to do without."""
+
+    train: Examples
+    validation: Examples
+    test: Examples | None
+
+
+def _examples(
+    dataset: Dataset, indices: TrainingIndices, device: torch.device, options: ExecutionOptions
+) -> _TrainingExamples:
+    def chosen(split: Split, rows: NDArray[np.int64]) -> Examples:
+        return examples_from_split(
+            split.images, split.labels, rows, device, memory_bytes=options.memory_bytes
+        )
+
+    return _TrainingExamples(
+        train=chosen(dataset.train, indices.train),
+        validation=chosen(dataset.train, indices.validation),
+        test=chosen(dataset.test, np.arange(len(dataset.test))) if options.test_curve else None,
+    )
 
 
 class _Saver:
@@ -173,8 +192,7 @@ class _Saver:
 
 def _one_epoch(
     progress: Progress,
-    training: Examples,
-    validation: Examples,
+    examples: _TrainingExamples,
     saver: _Saver,
     watchers: Sequence[Watcher],
 ) -> Epoch:
@@ -189,16 +207,19 @@ def _one_epoch(
 
     train_epoch(
         progress.trainee,
-        training,
+        examples.train,
         position,
         settings=settings,
         seed=recipe.seed,
         processes=processes,
         after_batch=after_batch,
     )
-    trained = result_of_epoch(position, len(training), processes)
+    trained = result_of_epoch(position, len(examples.train), processes)
     train_seconds = time.perf_counter() - start
-    validated = validate(progress.validated_network(), validation, settings, processes)
+    network = progress.validated_network()
+    validated = validate(network, examples.validation, settings, processes)
+    seconds = time.perf_counter() - start
+    tested = measured(network, examples.test, settings, processes) if examples.test else None
     epoch = Epoch(
         epoch=position.epoch,
         learning_rate=progress.trainee.optimizer.param_groups[0]["lr"],
@@ -206,7 +227,9 @@ def _one_epoch(
         train_accuracy=trained.accuracy,
         val_loss=validated.loss,
         val_accuracy=validated.accuracy,
-        seconds=time.perf_counter() - start,
+        test_loss=tested.loss if tested and math.isfinite(tested.loss) else None,
+        test_accuracy=tested.accuracy if tested else None,
+        seconds=seconds,
         images_per_second=trained.examples / train_seconds,
     )
     progress.end_epoch(epoch, validated)

@@ -8,9 +8,11 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from artifacts.evaluation_records import Evaluation
 from artifacts.json_records import read_record
 from artifacts.run_directory import RunDirectory
 from artifacts.training_records import Augmentation, Recipe, Training
+from commands.main import main
 from models.classifier import Classifier
 from tests.trainers.runs import history, train
 from tests.trainers.test_loop import CPU, settings, take_steps, trainee_of
@@ -114,3 +116,34 @@ def test_dropout_draws_the_same_after_a_stop_within_an_epoch() -> None:
 
     whole, stopped = trained(0), trained(3)
     assert all(torch.equal(whole[name], stopped[name]) for name in whole)
+
+
+def test_test_curve_is_measured_and_chooses_nothing(
+    run: RunDirectory, tiny_npz: Path, folder: Path
+) -> None:
+    plain = RunDirectory(folder / "plain")
+    assert train(tiny_npz, plain.root) == train(tiny_npz, run.root, "--test-curve") == 0
+    assert all(epoch["test_accuracy"] is None for epoch in history(plain))
+    assert plain.weights.read_bytes() == run.weights.read_bytes()
+    best = history(run)[read_record(run.training, Training).best_epoch - 1]
+    # The other way to the same figure: ONNX Runtime over the exported network.
+    assert main(["export", "--run", str(run.root)]) == 0
+    assert main(["evaluate", "--run", str(run.root), "--no-latency"]) == 0
+    evaluation = read_record(run.evaluation("float32", "cpu"), Evaluation)
+    assert evaluation.accuracy is not None
+    assert best["test_accuracy"] == pytest.approx(evaluation.accuracy.top1, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "is_measured"),
+    [
+        ((), False),
+        (("--recipe", "assignment"), True),
+        (("--recipe", "assignment", "--no-test-curve"), False),
+    ],
+)
+def test_test_curve_belongs_to_the_assignment(
+    run: RunDirectory, tiny_npz: Path, options: tuple[str, ...], *, is_measured: bool
+) -> None:
+    assert train(tiny_npz, run.root, *options, epochs=1) == 0
+    assert [epoch["test_loss"] is not None for epoch in history(run)] == [is_measured]
