@@ -117,6 +117,13 @@ class LiveAgreement(Record):
     within_tolerance: bool
 
 
+class DifferenceBin(Record):
+    """How many logit differences are below this one, and not below the bin before it."""
+
+    below: float
+    count: int
+
+
 class ParityRecord(Record):
     """ONNX logits against the reference's over every example; None where values are not finite.
 
@@ -136,6 +143,9 @@ class ParityRecord(Record):
     min_cosine: float | None
     within_tolerance: bool
     elements_outside: int | None
+    # All differences by their size, in powers of two; None also of an older evaluation.
+    difference_counts: tuple[DifferenceBin, ...] | None = None
+    largest_logit: float | None = None  # the reference's, by its size
     nonfinite: int
     constant_output: bool
     worst_index: int  # the example with the largest difference, or the first not finite
@@ -158,6 +168,27 @@ class AccuracyLoss(Record):
     mcnemar_p: float
     more_than_chance: bool  # a loss, with p below 0.05
     allowed_points: float
+
+
+class ShownExample(Record):
+    """An example to look at, with what either side holds probable.
+
+    `classes` are the label and the two most probable classes of each side, and the probabilities
+    are theirs, in that order; None where one is not finite.
+    """
+
+    index: int
+    label: int | None  # None: the example has none
+    classes: tuple[int, ...]
+    onnx: tuple[float | None, ...]
+    reference: tuple[float | None, ...] | None  # None: there is no reference
+
+
+class ShownExamples(Record):
+    """Examples that tell most: at most 24 of each kind, so that they can be looked at."""
+
+    wrong: tuple[ShownExample, ...]  # those that ONNX Runtime is surest of first
+    flipped: tuple[ShownExample, ...]  # the first ones of the split
 
 
 class BatchIndependence(Record):
@@ -218,6 +249,7 @@ class Evaluation(Record):
     accuracy: AccuracyRecord | None  # None: the examples have no labels
     parity: ParityRecord | None  # None: there was nothing to compare with
     accuracy_loss: AccuracyLoss | None = None  # None: float32, no labels, or no reference
+    shown: ShownExamples | None = None  # None: of an older evaluation
     batch_independence: BatchIndependence | None  # None: the graph takes one image at a time
     explanation: Explanation | None
     scenario: Scenario | None  # None: nothing was timed

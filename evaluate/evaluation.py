@@ -114,6 +114,7 @@ def evaluate(
         accuracy=evidence.accuracy if evidence.labelled else None,
         parity=evidence.parity,
         accuracy_loss=evidence.loss,
+        shown=evidence.shown,
         batch_independence=evidence.independence,
         explanation=_explanation(opened, evidence.parity, options, pytorch_values),
         scenario=options.timing.scenario if options.timing else None,
@@ -144,6 +145,9 @@ def _evidence(opened: Opened, options: EvaluationOptions, on_step: OnStep) -> Ev
         loss=loss_of(opened, sums.parity, options.gates.max_accuracy_drop),
         independence=_independence(opened),
         accuracy=sums.onnx.record(names),
+        shown=sums.shown.record(
+            labelled=opened.dataset.labelled, softmaxed=opened.output.probabilities
+        ),
         timings=_timings(opened, options, on_step),
     )
 

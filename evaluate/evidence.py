@@ -9,6 +9,7 @@ from artifacts.evaluation_records import (
     BatchIndependence,
     ParityRecord,
     ProviderProof,
+    ShownExamples,
 )
 from artifacts.latency_records import LatencyRecord, OfflineRecord, ServerRecord
 
@@ -33,5 +34,6 @@ class Evidence:
     loss: AccuracyLoss | None
     independence: BatchIndependence | None
     accuracy: AccuracyRecord
+    shown: ShownExamples | None = None
     timings: Timings = field(default_factory=Timings)
     baseline: BaselineComparison | None = None

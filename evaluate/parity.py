@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from artifacts.choices import ReferenceSource
 from artifacts.evaluation_records import (
     AccuracyRecord,
+    DifferenceBin,
     Float64Errors,
     LiveAgreement,
     ParityRecord,
@@ -17,7 +18,7 @@ from evaluate.accuracy import Accuracy
 from evaluate.answers import Answers
 from evaluate.differences import differences, float64_errors, nonfinite_differences
 from evaluate.flips import Flips, flips_of
-from evaluate.size_histogram import quantile_at_most
+from evaluate.size_histogram import counts_by_power, quantile_at_most
 from evaluate.statistics import mcnemar_exact
 
 
@@ -125,6 +126,11 @@ class Parity:
             "p99_abs": min(quantile_at_most(self.histogram, 0.99), self.max_abs),
             "min_cosine": self.min_cosine,
             "elements_outside": self.outside,
+            "difference_counts": tuple(
+                DifferenceBin(below=edge, count=count)
+                for edge, count in counts_by_power(self.histogram)
+            ),
+            "largest_logit": float(max(reference.high_K.max(), -reference.low_K.min())),
             "within_tolerance": self.outside <= tolerance.most_outside(elements),
             "float64": self.float64
             and Float64Errors(pytorch_max_abs=self.float64[0], onnx_max_abs=self.float64[1]),

@@ -25,6 +25,7 @@ from evaluate.onnx_runtime import OnnxRunner
 from evaluate.parity import Parity, parity_of
 from evaluate.references import Reference, ReferenceSlice, in_batches
 from evaluate.session_options import SessionOptions
+from evaluate.shown import Shown, shown_of
 
 BATCH_SIZE, LEAST_BATCH_SIZE = 128, 8  # of small images, and of large ones
 OnStep = Callable[[str, int, int], None]  # what is going on, done, in all
@@ -64,6 +65,7 @@ class PassSums:
     reference: Accuracy | None
     parity: Parity | None
     live: LiveSums | None
+    shown: Shown
 
     def __add__(self, other: "PassSums") -> "PassSums":
         return PassSums(
@@ -71,6 +73,7 @@ class PassSums:
             reference=_sum(self.reference, other.reference),
             parity=_sum(self.parity, other.parity),
             live=_sum(self.live, other.live),
+            shown=self.shown + other.shown,
         )
 
 
@@ -121,7 +124,8 @@ class SliceComputer:
         onnx = answers_from_logits(logits_NK, labels_N, first_index=start)
         accuracy = accuracy_of(onnx, probabilities=plan.output.probabilities)
         if read is None:
-            return PassSums(onnx=accuracy, reference=None, parity=None, live=None)
+            shown = shown_of(onnx, None, first_index=start)
+            return PassSums(onnx=accuracy, reference=None, parity=None, live=None, shown=shown)
         if read.float32_NK.shape != logits_NK.shape:
             raise ArtifactError(
                 str(plan.onnx),
@@ -136,6 +140,7 @@ class SliceComputer:
                 onnx, reference, read.float64_NK, tolerance=plan.tolerance, first_index=start
             ),
             live=live_sums(read, plan.live_tolerance),
+            shown=shown_of(onnx, reference, first_index=start),
         )
 
 

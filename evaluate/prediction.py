@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from artifacts.chain import ExportedNetwork
 from artifacts.choices import Layout
 from artifacts.evaluation_records import GraphOutput
 from artifacts.export_records import TensorSpec
-from artifacts.logits import Images, Logits, LogitsFunction
+from artifacts.logits import Images, LogitsFunction
 from artifacts.prediction_records import FailedImage, PredictedImage, PredictingModel, Prediction
 from data.images import converted_image, planes
 from data.images_at_once import images_at_once
@@ -28,6 +27,7 @@ from evaluate.graph_input import (
 )
 from evaluate.onnx_runtime import OnnxRunner
 from evaluate.session_options import SessionOptions
+from evaluate.softmax import probabilities_from_logits
 from evaluate.subject import described_file
 
 BATCH_SIZE, LEAST_BATCH_SIZE = 32, 8  # of small images, and of large ones
@@ -204,7 +204,9 @@ def _answers(classifier: Classifier, images: Images, top: int) -> list[tuple[Pre
             classifier.model.name, f"gives {len(logits_NK)} answers for {len(images)} images"
         )
     names = class_names(classifier.metadata, logits_NK.shape[1])
-    probabilities_NK = _probabilities(logits_NK, classifier.output)
+    probabilities_NK = probabilities_from_logits(
+        logits_NK, softmaxed=classifier.output.probabilities
+    )
     return [
         tuple(
             # By logit: two probabilities may both be 1. Of equal ones the first, as argmax has it.
@@ -215,19 +217,6 @@ def _answers(classifier: Classifier, images: Images, top: int) -> list[tuple[Pre
         else ()
         for logits_K, likely_K in zip(logits_NK, probabilities_NK, strict=True)
     ]
-
-
-def _probabilities(logits_NK: Logits, output: GraphOutput) -> NDArray[np.float64]:
-    values_NK = logits_NK.astype(np.float64)
-    if output.probabilities:
-        return values_NK
-    with np.errstate(invalid="ignore"):  # infinity minus infinity; such rows are not used
-        values_NK -= values_NK.max(axis=1, keepdims=True)
-        exponentials_NK = np.exp(values_NK)
-    probabilities_NK: NDArray[np.float64] = exponentials_NK / exponentials_NK.sum(
-        axis=1, keepdims=True
-    )
-    return probabilities_NK
 
 
 def class_names(metadata: Mapping[str, str], count: int) -> tuple[str, ...]:

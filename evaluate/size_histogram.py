@@ -32,6 +32,26 @@ def counts_by_size(sizes: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
     return inside
 
 
+def counts_by_power(counts: NDArray[np.int64]) -> list[tuple[float, int]]:
+    """Return upper edges, powers of two, and how many sizes are between each and the one before.
+
+    The first edge is 2^-60, below which zero is counted; then come an edge that no more sizes are
+    below, and those up to the one that all are below.
+    """
+    lowest = int(counts[0])
+    by_power = counts.reshape(-1, 1 << MANTISSA_BITS).sum(axis=1)
+    by_power[0] -= lowest
+    pairs = [(2.0**LOWEST_EXPONENT, lowest)]
+    filled = np.flatnonzero(by_power)
+    if len(filled):
+        first, last = int(filled[0]), int(filled[-1])
+        if first:
+            pairs.append((2.0 ** (LOWEST_EXPONENT + first), 0))
+        counted = by_power[first : last + 1].tolist()
+        pairs += [(2.0 ** (LOWEST_EXPONENT + 1 + n), c) for n, c in enumerate(counted, first)]
+    return pairs
+
+
 def quantile_at_most(counts: NDArray[np.int64], share: float) -> float:
     """Return a size that at least this share of the counted ones does not exceed.
 

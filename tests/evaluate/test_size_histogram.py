@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from evaluate.size_histogram import counts_by_size, quantile_at_most
+from evaluate.size_histogram import counts_by_power, counts_by_size, quantile_at_most
 
 SIZES = arrays(np.float64, st.integers(1, 200), elements=st.floats(2.0**-59, 2.0**19))
 
@@ -36,3 +36,19 @@ def test_sizes_outside_of_the_bins_are_counted_too(size: float) -> None:
 def test_shape_of_the_sizes_does_not_matter() -> None:
     sizes = np.random.default_rng(0).uniform(size=(3, 5))
     assert np.array_equal(counts_by_size(sizes), counts_by_size(sizes.ravel()))
+
+
+def test_counts_by_power_are_those_between_powers_of_two() -> None:
+    sizes = np.abs(np.random.default_rng(0).normal(scale=1e-6, size=10_000))
+    sizes[:7] = 0
+    found = counts_by_power(counts_by_size(sizes))
+    edges = [edge for edge, _ in found]
+    assert edges[0] == 2.0**-60
+    assert all(np.log2(edges) == np.round(np.log2(edges)))
+    expected = np.histogram(sizes, [0, *edges])[0]
+    assert [count for _, count in found] == expected.tolist()
+    assert sum(count for _, count in found) == 10_000
+
+
+def test_counts_by_power_of_zeros_alone() -> None:
+    assert counts_by_power(counts_by_size(np.zeros(3))) == [(2.0**-60, 3)]
