@@ -72,6 +72,11 @@ class RunDirectory:
         """The directory of all evaluations."""
         return self.root / "evaluations"
 
+    @property
+    def report(self) -> Path:
+        """The page for people."""
+        return self.root / "report.html"
+
     def external_data(self, precision: str) -> Path:
         """Return the path of a variant's weights, where they are too large for its ONNX file."""
         onnx = self.onnx(precision)

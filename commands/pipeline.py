@@ -1,4 +1,4 @@
-"""`pipeline`: train, export and evaluate several networks; ends with one table."""
+"""`pipeline`: train, export, evaluate and report several networks; ends with one table."""
 
 import os
 from pathlib import Path
@@ -46,7 +46,7 @@ def command(
     batch_sizes: tuple[int, ...] | None,
     as_json: bool,
 ) -> int:
-    """Train, export and evaluate several networks; end with one table.
+    """Train, export, evaluate and report several networks; end with one table.
 
     \b
     Example: python cli.py pipeline --models mlp,lenet5 --dataset mnist
@@ -55,6 +55,7 @@ def command(
     from commands.evaluation_steps import evaluate_step
     from commands.evaluation_table import print_networks
     from commands.export_steps import export_step
+    from commands.report_steps import report_step
     from commands.training_steps import TrainingOptions, train_step
     from evaluate.evaluation import EvaluationOptions
     from evaluate.latency import LatencyOptions
@@ -74,7 +75,7 @@ def command(
         session=SessionOptions(provider=provider),
         timing=TimingOptions(latency=LatencyOptions(batch_sizes=batch_sizes)),
     )
-    evaluations = []
+    runs, evaluations = [], []
     for number, model in enumerate(models, start=1):
         log.info("%s (%d of %d): train", model, number, len(models))
         run, _ = train_step(
@@ -91,8 +92,12 @@ def command(
         export_step(run)
         log.info("%s (%d of %d): evaluate", model, number, len(models))
         evaluations.append(evaluate_step(run, options)[0])
+        runs.append(run)
+        report_step([run])
+    _, page, _ = report_step(runs)
     if as_json:
         print_json([evaluation.to_dict() for evaluation in evaluations])
     else:
         print_networks(evaluations, f"{dataset}, ONNX Runtime's {provider} provider")
+        log.info("the page of all of them: %s", page)
     return 0 if all(e.verdict == "pass" for e in evaluations) else 1

@@ -4,18 +4,15 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from artifacts.files import replacing
+from report.drawing import MUTED, SERIES, Plot, legend_above, new_figure, save_plot
+from report.numbers import NOT_MEASURED, megabytes, milliseconds, milliseconds_interval, percent
 from report.pareto import Point, dominating
 
 LARGEST_AREA = 900.0  # square points, of the largest file's mark
 LEAST_AREA = 40.0
-# Okabe and Ito's, which people who see colours differently can tell apart.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
 
 def save_pareto_plot(path: Path, points: Sequence[Point], title: str) -> None:
@@ -29,46 +26,89 @@ def save_pareto_plot(path: Path, points: Sequence[Point], title: str) -> None:
     Raises:
         UnfinishedError: the directory cannot be written, or the disk is full.
     """
-    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
-    axes = figure.add_subplot()
-    colours = dict(zip(dict.fromkeys(point.provider for point in points), COLOURS, strict=False))
+    save_plot(path, _figure(points, title))
+
+
+def pareto_plot(points: Sequence[Point], batch_size: int) -> Plot:
+    """Return the same for the page.
+
+    Args:
+        points: at least one, at that batch size.
+        batch_size: images in a batch.
+    """
+    return Plot(
+        name="pareto",
+        title=f"Accuracy against latency, batches of {batch_size}",
+        caption="Up and to the left is better; the area of a mark is the size of its file. An"
+        " empty mark is dominated: another one is as good in everything, by more than chance"
+        f" better in something.{_chance(points)}",
+        figure=_figure(points, None),
+        columns=("variant", "accuracy", "median", "95% interval", "file", "dominated by"),
+        rows=[_row(point, points) for point in points],
+    )
+
+
+def _figure(points: Sequence[Point], title: str | None) -> Figure:
     largest = max(point.file_bytes for point in points) or 1
-    for point in points:
-        colour = colours.get(point.provider, "#000000")
-        is_dominated = dominating(point, points) is not None
-        axes.scatter(
-            point.p50_ms,
-            point.percent or 0.0,
-            s=max(LEAST_AREA, LARGEST_AREA * point.file_bytes / largest),
-            facecolors="none" if is_dominated else colour,
-            edgecolors=colour,
-            alpha=0.8,
-        )
-    _label(axes, points)
-    axes.set(xlabel="median latency, ms (less is better)", ylabel="test accuracy, %", title=title)
-    axes.set_xscale("log")
-    for number_of in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
-        number_of(FuncFormatter(lambda value, _: f"{value:.2g}"))
-    axes.margins(0.2)
-    axes.grid(visible=True, alpha=0.3)
-    figure.supxlabel("area: size of the file; empty: another one is as good in everything", size=8)
-    # Without the date, so that the same records give the same file.
-    metadata = {"Date": None} if path.suffix == ".svg" else None
-    with replacing(path) as temporary, matplotlib.rc_context({"svg.hashsalt": "onnxproof"}):
-        figure.savefig(temporary, dpi=150, metadata=metadata)
+    with new_figure(3.6 + 0.16 * len(points)) as (figure, axes):
+        for number, point in enumerate(points):
+            colour = SERIES[number % len(SERIES)]
+            is_dominated = dominating(point, points) is not None
+            axes.scatter(
+                point.p50_ms,
+                point.percent or 0.0,
+                s=max(LEAST_AREA, LARGEST_AREA * point.file_bytes / largest),
+                facecolors="none" if is_dominated else colour,
+                edgecolors=colour,
+                alpha=0.8,
+            )
+            # In the legend all marks are small; between marks that lie together names would too.
+            axes.plot(
+                [],
+                [],
+                color=colour,
+                linestyle="none",
+                marker="o",
+                markerfacecolor="none" if is_dominated else colour,
+                label=f"{_name(point, points)}, {megabytes(point.file_bytes)}",
+            )
+        legend_above(figure, columns=2 if len({p.name for p in points}) == 1 else 1)
+        axes.set(xlabel="median latency, ms (less is better)", ylabel="test accuracy, %")
+        axes.set_xscale("log")
+        for number_of in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+            number_of(FuncFormatter(lambda value, _: f"{value:.2g}"))
+        axes.margins(0.2)
+        if title:  # alone, without a caption
+            axes.set_title(title)
+            told = "area: size of the file; empty: another one is as good in everything"
+            figure.supxlabel(told, size=8, color=MUTED)
+    return figure
 
 
-def _label(axes: Axes, points: Sequence[Point]) -> None:
-    """Write each mark's name beside it, towards the middle, one above the other in turn."""
-    latencies = [point.p50_ms for point in points]
-    middle_ms = math.sqrt(min(latencies) * max(latencies))
-    for number, point in enumerate(sorted(points, key=lambda point: (point.p50_ms, point.label))):
-        is_left = point.p50_ms <= middle_ms
-        axes.annotate(
-            f"{point.label}, {point.file_bytes / 1e6:.2f} MB",
-            (point.p50_ms, point.percent or 0.0),
-            textcoords="offset points",
-            xytext=(8 if is_left else -8, 12 if number % 2 else -18),
-            horizontalalignment="left" if is_left else "right",
-            size=8,
-        )
+def _chance(points: Sequence[Point]) -> str:
+    """Return how far accuracies are known, lest small steps of the axis be taken for large ones."""
+    known = [(point.percent / 100, point.examples) for point in points if point.percent is not None]
+    if not known:
+        return ""
+    points_95 = max(196 * math.sqrt(share * (1 - share) / count) for share, count in known)
+    return (
+        f" With other images of the kind accuracies would differ by up to {points_95:.2f} points."
+    )
+
+
+def _name(point: Point, points: Sequence[Point]) -> str:
+    """Return what tells a point from the others: its network too where there are several."""
+    several = len({one.name for one in points}) > 1
+    return f"{point.name}, {point.label}" if several else point.label
+
+
+def _row(point: Point, points: Sequence[Point]) -> tuple[str, ...]:
+    better = dominating(point, points)
+    return (
+        _name(point, points),
+        NOT_MEASURED if point.percent is None else percent(point.percent / 100),
+        milliseconds(point.p50_ms),
+        milliseconds_interval(point.p50_ci95_ms),
+        megabytes(point.file_bytes),
+        "none" if better is None else _name(better, points),
+    )

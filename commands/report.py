@@ -1,0 +1,85 @@
+"""`report`: one self-contained HTML page of one or more runs."""
+
+from pathlib import Path
+
+import click
+
+from commands.options import data_dir_option, dataset_option, output_options
+from errors import UsageError
+
+
+@click.command("report")
+@click.argument("runs", nargs=-1, type=click.Path(path_type=Path), metavar="[RUN]...")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write.  [default: RUN/report.html, of several runs runs/report.html]",
+)
+@click.option(
+    "--plots",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write every plot there too, as SVG and PNG.",
+)
+@click.option("--open", "opens", is_flag=True, help="Open the page in the browser.")
+@dataset_option(None)
+@data_dir_option
+@output_options
+def command(
+    runs: tuple[Path, ...],
+    output: Path | None,
+    plots: Path | None,
+    opens: bool,
+    dataset: str | None,
+    data_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Write one HTML page of what was proved; of the run made last unless named.
+
+    The page needs no network and no other file. Only what is whole is reported: a file that is not
+    what its record says ends it with exit code 4.
+
+    \b
+    Examples: python cli.py report --open
+              python cli.py report runs/mnist-mlp runs/mnist-lenet5 --plots plots/
+    """
+    from commands.console import print_json, print_pairs, show_log
+    from commands.report_steps import ImageOptions, report_step
+    from commands.run_data import run_or_last
+
+    show_log()
+    if dataset is not None and len(runs) > 1:
+        raise UsageError("--dataset", "wants one run")
+    records, page, written = report_step(
+        [run_or_last(run) for run in runs] or [run_or_last(None)],
+        images=ImageOptions(dataset=dataset, data_dir=data_dir),
+        output=output,
+        plots=plots,
+    )
+    if as_json:
+        print_json(
+            {
+                "schema": 1,
+                "report": str(page),
+                "plots": [str(path) for path in written],
+                "runs": [
+                    {
+                        "run": str(record.run.root),
+                        "verdicts": [one.verdict for one in record.evaluations],
+                    }
+                    for record in records
+                ],
+            }
+        )
+    else:
+        evaluations = [one for record in records for one in record.evaluations]
+        failed = sum(one.verdict == "fail" for one in evaluations)
+        pairs = [
+            ("page", str(page)),
+            ("evaluations", f"{len(evaluations)}, of which {failed} failed"),
+        ]
+        if plots is not None:
+            pairs.append(("plots", f"{len(written)} files in {plots}"))
+        print_pairs(f"report of {', '.join(record.name for record in records)}", pairs)
+    if opens:
+        click.launch(page.resolve().as_uri())

@@ -1,0 +1,132 @@
+"""The steps of `report`: records and images in, a page and plots out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from artifacts.run_directory import RUNS, RunDirectory
+from artifacts.verification import Link
+from commands.console import StepProgress, step_progress
+from commands.main import command_line
+from commands.run_data import dataset_of_run
+from data import DATASET_NAMES, Dataset, load_dataset
+from errors import DatasetError
+
+if TYPE_CHECKING:  # at run time they load matplotlib
+    from report.contents import Contents
+    from report.drawing import Plot
+    from report.galleries import SplitImages
+    from report.reading import RunRecords
+
+PLOT_FORMATS = (".svg", ".png")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageOptions:
+    """Where the images are now, if their dataset was moved."""
+
+    dataset: str | None = None
+    data_dir: Path | None = None
+
+
+def report_step(
+    runs: Sequence[RunDirectory],
+    *,
+    images: ImageOptions | None = None,
+    output: Path | None = None,
+    plots: Path | None = None,
+) -> "tuple[list[RunRecords], Path, list[Path]]":
+    """Write the page of the runs, and their plots where a directory is named for them.
+
+    Args:
+        runs: at least one.
+        images: where their images are.
+        output: of the page; None: report.html of the one run, or of the directory of all runs.
+        plots: directory.
+
+    Returns:
+        What was read, the page's path, the plots' paths.
+    """
+    from report.overview import overview_of
+    from report.page_writer import write_page
+    from report.reading import read_run
+
+    records = [read_run(run) for run in runs]
+    page = output or (runs[0].report if len(runs) == 1 else RUNS / "report.html")
+    with step_progress() as progress:
+        contents = []
+        for number, record in enumerate(records, start=1):
+            contents.append(_contents(record, images or ImageOptions()))
+            progress("drawing runs", number, len(records))
+        overview = overview_of(records) if len(records) > 1 else None
+        write_page(page, contents, overview=overview, command=command_line())
+        written = _write_plots(plots, contents, progress) if plots else []
+    return records, page, written
+
+
+def _contents(record: "RunRecords", options: ImageOptions) -> "Contents":
+    from report.contents import contents_of
+
+    images, link = _images(record, options)
+    return contents_of(record, images, link)
+
+
+def _images(record: "RunRecords", options: ImageOptions) -> "tuple[SplitImages, Link | None]":
+    """Return the images that the page shows; why there are none, where their dataset is gone."""
+    from report.galleries import SplitImages, shown_indices
+
+    try:
+        dataset = _dataset(record, options)
+        if dataset is None:
+            why = "nothing says where their dataset is; name it with --dataset"
+            return SplitImages(images={}, missing=why), None
+        test = dataset.split("test").images
+        shown = {index: test[index] for index in shown_indices(record)}
+    except DatasetError as error:
+        broken = Link(name="dataset", of="recipe.json", holds=None, detail=str(error))
+        return SplitImages(images={}, missing=str(error)), broken
+    return SplitImages(images=shown), Link(name="dataset", of="recipe.json", holds=True)
+
+
+def _dataset(record: "RunRecords", options: ImageOptions) -> Dataset | None:
+    """Return the run's dataset; None where nothing says which one that is.
+
+    Raises:
+        DatasetError: it is missing, damaged, or another one.
+    """
+    for made in (record.recipe, record.imported):
+        if made is not None:
+            return dataset_of_run(made.dataset, options.dataset, options.data_dir)
+    evaluated = record.evaluations[0].dataset
+    source = options.dataset or (evaluated.name if evaluated.name in DATASET_NAMES else None)
+    if source is None:
+        return None
+    dataset = load_dataset(source, data_dir=options.data_dir)
+    if dataset.sha256 != evaluated.sha256:
+        raise DatasetError(source, "is not the dataset of the evaluation")
+    return dataset
+
+
+def _write_plots(
+    directory: Path, contents: "Sequence[Contents]", progress: StepProgress
+) -> list[Path]:
+    from report.drawing import save_plot
+
+    named = [
+        (_stem(directory, of, plot, several=len(contents) > 1), plot)
+        for of in contents
+        for plot in of.plots
+    ]
+    written: list[Path] = []
+    for number, (stem, plot) in enumerate(named, start=1):
+        for suffix in PLOT_FORMATS:
+            path = stem.with_name(stem.name + suffix)
+            save_plot(path, plot.figure)
+            written.append(path)
+        progress("writing plots", number, len(named))
+    return written
+
+
+def _stem(directory: Path, of: "Contents", plot: "Plot", *, several: bool) -> Path:
+    return directory / of.name / plot.name if several else directory / plot.name

@@ -1,0 +1,163 @@
+"""A run's records, read and checked: all that a report tells comes from here."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from artifacts.evaluation_records import Evaluation
+from artifacts.export_records import Export
+from artifacts.files import sha256_of_file
+from artifacts.json_records import read_record
+from artifacts.run_directory import RunDirectory
+from artifacts.training_records import Epoch, Imported, Recipe, Training
+from artifacts.verification import Link, checked_links, stale
+from errors import ArtifactError
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """An evaluation that is of other files than the run now has."""
+
+    file: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecords:
+    """What is known of a run; None and empty where there is none of it.
+
+    Attributes:
+        run: its directory.
+        recipe: how it was trained.
+        training: what came of it.
+        history: one record an epoch.
+        imported: where the network came from, if it was not trained here.
+        export: its ONNX files.
+        evaluations: float32 first, then by their file names.
+        left_out: those that are stale.
+        evaluations_sha256: of the evaluations' own files, by `evaluations/NAME.json`.
+        links: of the chain of hashes; all that a report rests on hold.
+    """
+
+    run: RunDirectory
+    recipe: Recipe | None
+    training: Training | None
+    history: tuple[Epoch, ...]
+    imported: Imported | None
+    export: Export | None
+    evaluations: tuple[Evaluation, ...]
+    left_out: tuple[LeftOut, ...]
+    evaluations_sha256: dict[str, str]
+    links: tuple[Link, ...]
+
+    @property
+    def name(self) -> str:
+        """What the run is called: its directory."""
+        return self.run.root.resolve().name
+
+    @property
+    def network(self) -> str:
+        """What the network is called."""
+        if self.recipe is not None:
+            return self.recipe.model.name
+        if self.imported is not None:
+            return self.imported.model.name
+        return self.evaluations[0].model.name
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the logits stand for; none where nothing says it."""
+        if self.recipe is not None:
+            return self.recipe.dataset.classes
+        if self.imported is not None:
+            return self.imported.classes
+        for evaluation in self.evaluations:
+            if evaluation.accuracy is not None:
+                return tuple(one.label for one in evaluation.accuracy.per_class)
+        return ()
+
+    @property
+    def main(self) -> Evaluation | None:
+        """The evaluation that is told in full: the first."""
+        return self.evaluations[0] if self.evaluations else None
+
+
+def read_run(run: RunDirectory) -> RunRecords:
+    """Return the records of a run.
+
+    Raises:
+        ArtifactError: there is nothing to report, a record is damaged, or a file that the report
+            would speak of is not what its record says.
+    """
+    links = _links(run)
+    for link in links:
+        if link.holds is False and not link.name.startswith("evaluations/"):
+            raise ArtifactError(
+                str(run.root),
+                f"its chain of hashes is broken: {link.detail}",
+                hint=f"see all of it with: python cli.py verify {run.root} --no-recompute",
+            )
+    trained = run.training.is_file()
+    export = read_record(run.export, Export) if run.export.is_file() else None
+    evaluations, left_out = _evaluations(run, export)
+    if not (trained or run.imported.is_file() or evaluations):
+        raise ArtifactError(
+            str(run.root),
+            "has nothing to report: neither a finished training nor an evaluation"
+            if run.root.is_dir()
+            else "no such run directory",
+            hint="train one with: python cli.py train",
+        )
+    return RunRecords(
+        run=run,
+        recipe=read_record(run.recipe, Recipe) if trained else None,
+        training=read_record(run.training, Training) if trained else None,
+        history=_history(run.history) if trained else (),
+        imported=None if trained or not run.imported.is_file() else _imported(run),
+        export=export,
+        evaluations=evaluations,
+        left_out=left_out,
+        evaluations_sha256={
+            f"evaluations/{path.name}": sha256_of_file(path)
+            for path in run.evaluations.glob("*.json")
+        },
+        links=links,
+    )
+
+
+def _links(run: RunDirectory) -> tuple[Link, ...]:
+    if run.training.is_file() or run.imported.is_file():
+        return checked_links(run)
+    return ()  # evaluations of a file that no run made: nothing here speaks of another file
+
+
+def _imported(run: RunDirectory) -> Imported:
+    return read_record(run.imported, Imported)
+
+
+def _evaluations(
+    run: RunDirectory, export: Export | None
+) -> tuple[tuple[Evaluation, ...], tuple[LeftOut, ...]]:
+    found, left_out = [], []
+    for path in sorted(run.evaluations.glob("*.json")):
+        evaluation = read_record(path, Evaluation)
+        problem = stale(evaluation, export) if export else None
+        if problem:
+            left_out.append(LeftOut(file=f"evaluations/{path.name}", why=problem))
+        else:
+            found.append(evaluation)
+    found.sort(key=lambda evaluation: evaluation.model.precision != "float32")
+    return tuple(found), tuple(left_out)
+
+
+def _history(path: Path) -> tuple[Epoch, ...]:
+    try:
+        lines = path.read_text().splitlines()
+        return tuple(Epoch.model_validate(json.loads(line)) for line in lines)
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError, ValidationError) as error:
+        first = str(error).splitlines()[0]
+        raise ArtifactError(str(path), f"is no history of a training: {first}") from None
