@@ -75,7 +75,7 @@ def command(
         session=SessionOptions(provider=provider),
         timing=TimingOptions(latency=LatencyOptions(batch_sizes=batch_sizes)),
     )
-    runs, evaluations = [], []
+    runs, evaluations, page = [], [], Path()
     for number, model in enumerate(models, start=1):
         log.info("%s (%d of %d): train", model, number, len(models))
         run, _ = train_step(
@@ -93,11 +93,12 @@ def command(
         log.info("%s (%d of %d): evaluate", model, number, len(models))
         evaluations.append(evaluate_step(run, options)[0])
         runs.append(run)
-        report_step([run])
-    _, page, _ = report_step(runs)
+        _, page, _ = report_step([run])
+    if len(runs) > 1:
+        _, page, _ = report_step(runs)
     if as_json:
         print_json([evaluation.to_dict() for evaluation in evaluations])
     else:
         print_networks(evaluations, f"{dataset}, ONNX Runtime's {provider} provider")
-        log.info("the page of all of them: %s", page)
+        log.info("report: %s", page)
     return 0 if all(e.verdict == "pass" for e in evaluations) else 1

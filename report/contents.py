@@ -227,9 +227,9 @@ def _variants(run: RunRecords) -> Section:
     section = replace(section, tables=[variants_table(run.export, run.evaluations)])
     timed = [evaluation for evaluation in run.evaluations if evaluation.latency]
     sizes = common_batch_sizes(timed)
-    if len(timed) < 2 or not sizes:
-        why = "Accuracy against latency is drawn where two evaluations timed the same batch size."
-        return replace(section, notes=[why])
+    if len(timed) < 2 or not sizes or not all(evaluation.accuracy for evaluation in timed):
+        why = "two evaluations have an accuracy and timed the same batch size"
+        return replace(section, notes=[f"Accuracy against latency is drawn where {why}."])
     return replace(section, plots=[pareto_plot(points_at(timed, sizes[-1]), sizes[-1])])
 
 

@@ -75,7 +75,7 @@ def speedup_plot(evaluations: Sequence[Evaluation]) -> Plot | None:
     ]
     if not ratios:
         return None
-    with new_figure(0.9 + 0.32 * len(ratios)) as (figure, axes):
+    with new_figure(0.9 + 0.32 * max(len(ratios), 3)) as (figure, axes):
         axes.axvline(1, color=MUTED, linewidth=1.2)
         for row, (_, timing) in enumerate(ratios):
             assert timing.speedup is not None

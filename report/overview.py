@@ -38,8 +38,9 @@ def overview_of(runs: Sequence[RunRecords]) -> Overview:
         of = "test images" if len(splits) > 1 else "machines"
         why = f"Accuracy against latency is not drawn: the evaluations are of different {of}."
         return Overview(table=table, plot=None, why_no_plot=why)
-    if not sizes:
-        why = "Accuracy against latency is not drawn: no batch size was timed by all evaluations."
+    if not sizes or not all(evaluation.accuracy for evaluation in timed):
+        lacks = "no batch size was timed by all evaluations" if not sizes else "one has no labels"
+        why = f"Accuracy against latency is not drawn: {lacks}."
         return Overview(table=table, plot=None, why_no_plot=why)
     points = [
         replace(point, name=run.name)

@@ -61,7 +61,7 @@ def _placed(number: int, contents: Contents) -> _PlacedRun:
     sections = [
         replace(
             section,
-            plots=[replace(plot, name=f"{anchor}-{plot.name}") for plot in section.plots],
+            plots=[replace(plot, name=f"{anchor}-plot-{plot.name}") for plot in section.plots],
         )
         for section in contents.sections
     ]

@@ -1,11 +1,11 @@
 """Accuracy against latency as a picture: one mark a variant, its area the size of its file."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
+from scipy.stats import binomtest
 
 from report.drawing import MUTED, SERIES, Plot, legend_above, new_figure, save_plot
 from report.numbers import NOT_MEASURED, megabytes, milliseconds, milliseconds_interval, percent
@@ -13,6 +13,7 @@ from report.pareto import Point, dominating
 
 LARGEST_AREA = 900.0  # square points, of the largest file's mark
 LEAST_AREA = 40.0
+LEAST_POINTS = 0.5  # of accuracy, that the axis is made for
 
 
 def save_pareto_plot(path: Path, points: Sequence[Point], title: str) -> None:
@@ -20,7 +21,7 @@ def save_pareto_plot(path: Path, points: Sequence[Point], title: str) -> None:
 
     Args:
         path: ends in .svg, .png or .pdf.
-        points: at one batch size.
+        points: at one batch size; those without an accuracy are left out.
         title: what they are of.
 
     Raises:
@@ -52,11 +53,13 @@ def _figure(points: Sequence[Point], title: str | None) -> Figure:
     largest = max(point.file_bytes for point in points) or 1
     with new_figure(3.6 + 0.16 * len(points)) as (figure, axes):
         for number, point in enumerate(points):
+            if point.percent is None:
+                continue
             colour = SERIES[number % len(SERIES)]
             is_dominated = dominating(point, points) is not None
             axes.scatter(
                 point.p50_ms,
-                point.percent or 0.0,
+                point.percent,
                 s=max(LEAST_AREA, LARGEST_AREA * point.file_bytes / largest),
                 facecolors="none" if is_dominated else colour,
                 edgecolors=colour,
@@ -78,6 +81,7 @@ def _figure(points: Sequence[Point], title: str | None) -> Figure:
         for number_of in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
             number_of(FuncFormatter(lambda value, _: f"{value:.2g}"))
         axes.margins(0.2)
+        axes.set_ylim(_accuracy_axis(points))
         if title:  # alone, without a caption
             axes.set_title(title)
             told = "area: size of the file; empty: another one is as good in everything"
@@ -85,15 +89,24 @@ def _figure(points: Sequence[Point], title: str | None) -> Figure:
     return figure
 
 
+def _accuracy_axis(points: Sequence[Point]) -> tuple[float, float]:
+    """Return the ends of the axis in percent: not so near that nothing looks like much."""
+    percents = [point.percent for point in points if point.percent is not None] or [0.0]
+    room = 0.25 * max(max(percents) - min(percents), LEAST_POINTS)
+    return min(percents) - room, min(max(percents) + room, 100 + 0.5 * room)
+
+
 def _chance(points: Sequence[Point]) -> str:
     """Return how far accuracies are known, lest small steps of the axis be taken for large ones."""
-    known = [(point.percent / 100, point.examples) for point in points if point.percent is not None]
+    known = [
+        binomtest(point.correct, point.examples).proportion_ci(method="wilson")
+        for point in points
+        if point.correct is not None
+    ]
     if not known:
         return ""
-    points_95 = max(196 * math.sqrt(share * (1 - share) / count) for share, count in known)
-    return (
-        f" With other images of the kind accuracies would differ by up to {points_95:.2f} points."
-    )
+    widest = 50 * max(interval.high - interval.low for interval in known)
+    return f" With other images of the kind accuracies could differ by {widest:.2f} points."
 
 
 def _name(point: Point, points: Sequence[Point]) -> str:

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,3 +66,17 @@ def chromium() -> "Iterator[Browser]":
 
     with running_chromium() as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def evaluated_run(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, evaluated in float32 and in INT8; shared, so never changed: copy it first."""
+    run = tmp_path_factory.mktemp("evaluated") / "tiny"
+    shutil.copytree(finished_run, run)
+    quick = ["--min-seconds", "0.02", "--batch-sizes", "1,4"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(run.parent)
+        assert main(["evaluate", "--run", str(run), *quick]) == 0
+        assert main(["export", "--run", str(run), "--precision", "int8"]) == 0
+        assert main(["evaluate", "--run", str(run), "--precision", "int8", *quick]) in (0, 1)
+    return run

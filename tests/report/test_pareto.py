@@ -112,7 +112,7 @@ def test_plot_is_a_picture_and_the_same_one_again(tmp_path: Path, suffix: str) -
     assert contents[0] == contents[1]
     if suffix == ".png":
         with Image.open(path) as image:
-            assert image.size == (1000, 760)
+            assert image.size == (1000, 816)
         return
     drawing = ElementTree.fromstring(contents[0])
     groups = [element.get("id", "") for element in drawing.iter() if element.tag.endswith("}g")]

@@ -1,0 +1,52 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from report.drawing import CSS_VARIABLES, Plot, inline_svg, new_figure, save_plot
+
+CSS = (Path(__file__).parents[2] / "report" / "page" / "report.css").read_text()
+
+
+def plot(name: str) -> Plot:
+    with new_figure() as (figure, axes):
+        axes.plot([1, 2], [3, 4], marker="o", label="<b>& co")
+        axes.legend()
+        axes.set_title("a title")
+    return Plot(name=name, title="t", caption="c", figure=figure, columns=("a",))
+
+
+def test_inline_drawing_has_ids_of_its_own_that_all_lead_somewhere() -> None:
+    first, second = (inline_svg(plot(name)) for name in ("one", "two"))
+    ids = [re.findall(r'\bid="([^"]+)"', svg) for svg in (first, second)]
+    assert not set(ids[0]) & set(ids[1])
+    assert len(set(ids[0])) == len(ids[0]) > 10
+    used = re.findall(r'(?:href="#|url\(#)([^")]+)', first)
+    assert used
+    assert set(used) <= set(ids[0])
+
+
+def test_inline_drawing_takes_colours_and_font_of_the_page() -> None:
+    svg = inline_svg(plot("one"))
+    assert not [colour for colour in CSS_VARIABLES if colour in svg]
+    assert "var(--ink)" in svg
+    assert "font-family" not in svg
+    assert "<style" not in svg
+    assert "a title</text>" in svg  # text, not outlines
+    assert 'role="img" aria-labelledby="one-title one-caption"' in svg
+    assert "&lt;b&gt;&amp; co" in svg
+
+
+@pytest.mark.parametrize("variable", CSS_VARIABLES.values())
+def test_page_has_every_colour_for_light_and_dark(variable: str) -> None:
+    name = variable.removeprefix("var(").removesuffix(")")
+    assert len(re.findall(rf"{name}: #", CSS)) == 2
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".png", ".pdf"])
+def test_file_is_the_same_again(tmp_path: Path, suffix: str) -> None:
+    contents = []
+    for _ in range(2):
+        save_plot(tmp_path / f"plot{suffix}", plot("one").figure)
+        contents.append((tmp_path / f"plot{suffix}").read_bytes())
+    assert contents[0] == contents[1]
