@@ -208,3 +208,32 @@ def test_file_that_no_run_made_is_reported_too(
     assert "nothing says where their dataset is; name it with --dataset" in text
     assert main(["report", str(made), "--dataset", str(tiny_npz)]) == 0
     assert "name it with --dataset" not in text_of(made)
+
+
+def test_images_without_labels_have_no_accuracy_and_the_page_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(
+        "import torch\n"
+        "def factory(num_classes, in_channels):\n"
+        "    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, num_classes))\n"
+    )
+    weights = {"1.weight": np.random.default_rng(0).normal(size=(3, 64)), "1.bias": np.zeros(3)}
+    import torch
+
+    torch.save({name: torch.tensor(value).float() for name, value in weights.items()}, "net.pt")
+    Path("photos").mkdir()
+    for number in range(9):
+        pixels = np.random.default_rng(number).integers(0, 255, size=(8, 8), dtype=np.uint8)
+        Image.fromarray(pixels).save(f"photos/{number}.png")
+    imported = ["--checkpoint", "net.pt", "--model", "net.py:factory", "--dataset", "photos"]
+    assert main(["export", *imported, "--run", "run"]) == 0
+    quick = ["--min-seconds", "0.02", "--batch-sizes", "1"]
+    assert main(["evaluate", "--run", "run", *quick]) == 0
+    assert main(["report", "run"]) == 0
+    text = text_of(Path("run"))
+    assert "The images have no labels: accuracy is not known." in text
+    assert "the network was trained elsewhere" in text
+    assert "no labels" in text
+    assert "0.00%" not in text
