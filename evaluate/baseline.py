@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from artifacts.changes import Interval, accuracy_change_interval, lies_below
 from artifacts.environment import Environment
 from artifacts.evaluation_records import (
     AccuracyRecord,
@@ -16,14 +17,8 @@ from artifacts.files import sha256_of_file
 from artifacts.json_records import read_record
 from artifacts.latency_records import LatencyRecord
 from errors import ArtifactError
-from evaluate.statistics import difference_interval
 
-Interval = tuple[float, float]
 Timed = Sequence[LatencyRecord]
-# Two measurements of the same file, minutes apart, differ by more than their own intervals say: of
-# eight in a row, a third of the pairs did (ARCHITECTURE.md). The ratios to PyTorch of those that
-# nothing disturbed had a standard deviation of 1.4%: this is 2.5 of those of a difference.
-BETWEEN_RUNS = 0.05
 MOST_MEASUREMENTS = 3
 
 
@@ -119,7 +114,7 @@ def _worse(comparison: BaselineComparison) -> int:
 def _accuracy_change(now: AccuracyRecord | None, was: AccuracyRecord | None) -> Interval | None:
     if now is None or was is None:
         return None
-    return difference_interval(now.correct, now.examples, was.correct, was.examples)
+    return accuracy_change_interval(now, was)
 
 
 def _other_machine(earlier: Evaluation, environment: Environment, provider: str) -> str | None:
@@ -147,7 +142,7 @@ def _latency_change(timing: LatencyRecord, earlier: Timed) -> LatencyChange | st
             of="speedup",
             baseline=was.speedup,
             now=timing.speedup,
-            worse=_is_below(timing.speedup_ci95, was.speedup_ci95),
+            worse=lies_below(timing.speedup_ci95, was.speedup_ci95),
         )
     if was.p50_ci95_ms and timing.p50_ci95_ms:
         return LatencyChange(
@@ -155,14 +150,10 @@ def _latency_change(timing: LatencyRecord, earlier: Timed) -> LatencyChange | st
             of="p50_ms",
             baseline=was.p50_ms,
             now=timing.p50_ms,
-            worse=_is_below(was.p50_ci95_ms, timing.p50_ci95_ms),
+            worse=lies_below(was.p50_ci95_ms, timing.p50_ci95_ms),
         )
     return f"{where}: too few samples for an interval"
 
 
 def _place(timing: LatencyRecord) -> dict[str, Any]:
     return {"batch_size": timing.batch_size, "boundary": timing.boundary}
-
-
-def _is_below(first: Interval, second: Interval) -> bool:
-    return first[1] * (1 + BETWEEN_RUNS) < second[0]

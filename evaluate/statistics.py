@@ -28,24 +28,6 @@ def wilson_interval(correct: int, examples: int) -> tuple[float, float]:
     return (0.0 if correct == 0 else low, 1.0 if correct == examples else high)
 
 
-def difference_interval(
-    correct: int, examples: int, earlier_correct: int, earlier_examples: int
-) -> tuple[float, float]:
-    """Return the 95% interval of a proportion less an earlier one, of two independent samples.
-
-    Newcombe's hybrid score interval (1998, method 10), made of the two Wilson intervals. For two
-    classifiers on the same examples it is wider than need be, so that it errs towards "not worse".
-    """
-    share, earlier = correct / examples, earlier_correct / earlier_examples
-    low, high = wilson_interval(correct, examples)
-    earlier_low, earlier_high = wilson_interval(earlier_correct, earlier_examples)
-    change = share - earlier
-    return (
-        change - math.hypot(share - low, earlier_high - earlier),
-        change + math.hypot(high - share, earlier - earlier_low),
-    )
-
-
 def mcnemar_exact(only_first: int, only_second: int) -> float:
     """Return the two-sided exact p-value of McNemar's test (McNemar 1947).
 

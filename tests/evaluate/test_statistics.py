@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
 from evaluate.statistics import (
-    difference_interval,
     holds_percentile,
     mcnemar_exact,
     median_interval,
@@ -61,21 +60,6 @@ def test_mcnemar_is_1_when_nothing_is_discordant() -> None:
 
 def test_mcnemar_is_0_when_the_difference_is_beyond_float() -> None:
     assert mcnemar_exact(26_000, 0) == 0.0
-
-
-@pytest.mark.parametrize(
-    ("counts", "wanted"),
-    [
-        # Newcombe 1998, table II: method 10 of contrasts a, c and f.
-        ((56, 70, 48, 80), (0.0524, 0.3339)),
-        ((6, 7, 2, 7), (0.0582, 0.8062)),
-        ((0, 10, 0, 20), (-0.1611, 0.2775)),
-    ],
-)
-def test_difference_interval_is_newcombes(
-    counts: tuple[int, int, int, int], wanted: tuple[float, float]
-) -> None:
-    assert difference_interval(*counts) == pytest.approx(wanted, abs=5e-5)
 
 
 @given(st.integers(1, 3000), st.integers(0, 60), st.sampled_from([50, 90, 95, 99]))
