@@ -1,4 +1,4 @@
-"""What may be called a change between two evaluations: what chance and the machine do not explain."""
+"""What counts as a change between two evaluations: more than chance and the machine explain."""
 
 import math
 

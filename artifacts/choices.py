@@ -18,6 +18,29 @@ Layout = Literal["nchw", "nhwc"]
 ReferenceSource = Literal["recorded", "live", "onnx"]
 Scenario = Literal["single-stream", "offline", "server"]  # as MLPerf Inference names them
 InputDtype = Literal["uint8", "int32", "int64", "float16", "float32", "float64"]
+# What `compare` can show of each evaluation.
+ComparedColumn = Literal[
+    "run",
+    "network",
+    "dataset",
+    "precision",
+    "provider",
+    "accuracy",
+    "lost",
+    "flips",
+    "difference",
+    "p50",
+    "rate",
+    "float32",
+    "pytorch",
+    "size",
+    "parameters",
+    "calibration",
+    "verdict",
+    "dominated",
+    "cpu",
+    "threads",
+]
 
 RECIPES: tuple[RecipeName, ...] = get_args(RecipeName)
 OPTIMIZERS: tuple[Optimizer, ...] = get_args(Optimizer)
@@ -29,6 +52,7 @@ CALIBRATION_METHODS: tuple[CalibrationMethod, ...] = ("auto", *get_args(RangeMet
 ACTIVATION_TYPES: tuple[ActivationType, ...] = get_args(ActivationType)
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 SCENARIOS: tuple[Scenario, ...] = get_args(Scenario)
+COMPARED_COLUMNS: tuple[ComparedColumn, ...] = get_args(ComparedColumn)
 INPUT_DTYPES: tuple[InputDtype, ...] = get_args(InputDtype)
 
 # Of ONNX: torch's exporter has operators from 18 on, ONNX Runtime 1.31 knows up to 25.
