@@ -178,20 +178,25 @@ def _advice(
     evaluations: "list[NamedEvaluation]", batch_size: int | None, plot: Path | None
 ) -> "tuple[NetworkAdvice, ...]":
     """Return what to take of each network, and draw its plot."""
+    from commands.progress import step_progress
     from report.comparison import NetworkAdvice, networks_of
     from report.recommendation import advice_on
 
     networks = networks_of(evaluations)
     if plot is not None and len(networks) > 1:
         raise UsageError("--plot", f"wants one network, found {len(networks)}")
-    return tuple(
-        NetworkAdvice(
-            run=network[0].run,
-            recommendations=advice_on([each.evaluation for each in network]),
-            plot=_draw(network, batch_size, plot),
-        )
-        for network in networks
-    )
+    advice: list[NetworkAdvice] = []
+    with step_progress("plots") as progress:
+        for network in networks:
+            progress("plots", len(advice), len(networks))
+            advice.append(
+                NetworkAdvice(
+                    run=network[0].run,
+                    recommendations=advice_on([each.evaluation for each in network]),
+                    plot=_draw(network, batch_size, plot),
+                )
+            )
+    return tuple(advice)
 
 
 def _draw(

@@ -39,7 +39,8 @@ def command(
     \b
     Example: python cli.py datasets --prepare mnist
     """
-    from commands.console import print_json, print_pairs, show_log
+    from commands.console import in_one_line, print_json, print_pairs, show_log
+    from commands.progress import step_progress
     from data.cache import cache_directory
     from data.inventory import named_datasets, prepared_entries
     from data.sources import data_directory
@@ -47,7 +48,10 @@ def command(
     show_log()
     if image_size is not None and not specs:
         raise UsageError("--image-size", "wants --prepare")
-    done = [_prepared(spec, data_dir, image_size) for spec in specs]
+    done = []
+    for spec in specs:
+        with step_progress(f"preparing {in_one_line(spec)}"):
+            done.append(_prepared(spec, data_dir, image_size))
     entries = prepared_entries()
     named = named_datasets(data_dir, entries)
     own = [dataset.prepared for dataset in named]

@@ -22,9 +22,11 @@ def command(as_json: bool) -> int:
     """
     from commands.console import print_json, print_pairs, show_log
     from commands.diagnosis import diagnosis
+    from commands.progress import step_progress
 
     show_log()
-    found = diagnosis()
+    with step_progress("trying what is installed"):
+        found = diagnosis()
     if as_json:
         print_json(found)
     else:

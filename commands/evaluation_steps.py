@@ -10,8 +10,8 @@ from artifacts.environment import is_installed
 from artifacts.evaluation_records import Evaluation
 from artifacts.logits import Images
 from artifacts.run_directory import RunDirectory
-from commands.console import step_progress
 from commands.main import command_line
+from commands.progress import step_progress
 from commands.run_data import dataset_of_run
 from data import load_dataset
 from errors import UnusableError
@@ -32,9 +32,12 @@ def evaluate_step(
     from evaluate.evaluation import evaluate
     from evaluate.subject import subject_of_run
 
-    exported = exported_network(run, precision)
-    data = dataset_of_run(exported.trained.dataset, dataset, data_dir)
-    with step_progress() as progress:
+    with step_progress("evaluation") as progress:
+        progress("hashes", 0, 0)
+        exported = exported_network(run, precision)
+        progress("dataset", 0, 0)
+        data = dataset_of_run(exported.trained.dataset, dataset, data_dir)
+        progress("opening, first images", 0, 0)
         return evaluate(
             subject_of_run(exported, data, options.reference, options.session),
             data,
@@ -69,8 +72,10 @@ def evaluate_file_step(
     from evaluate.graph_input import InputOptions
     from evaluate.subject import subject_of_file
 
-    data = load_dataset(dataset, data_dir=data_dir, image_size=image_size)
-    with step_progress() as progress:
+    with step_progress("evaluation") as progress:
+        progress("dataset", 0, 0)
+        data = load_dataset(dataset, data_dir=data_dir, image_size=image_size)
+        progress("opening, first images", 0, 0)
         return evaluate(
             subject_of_file(onnx, data, InputOptions(**input_options), reference_onnx),
             data,

@@ -95,12 +95,14 @@ def command(
               python cli.py export --checkpoint net.pt --model net.py:factory --dataset photos/
     """
     from commands.console import print_json, print_pairs, show_log
-    from commands.export_steps import ImportOptions, export_step, import_step
-    from commands.reduction_lines import reduction_pairs
-    from commands.run_data import run_or_last
-    from export.export import ExportOptions
+    from commands.progress import loading
 
     show_log()
+    with loading():
+        from commands.export_steps import ImportOptions, export_step, import_step
+        from commands.reduction_lines import reduction_pairs
+        from commands.run_data import run_or_last
+        from export.export import ExportOptions
     reduction = given_int8_options(precision, int8)
     if checkpoint is None and not pretrained:
         _refuse_options_of_imports(model, mean, std, image_size)

@@ -9,9 +9,9 @@ from artifacts.engine import Engine
 from artifacts.export_records import Variant
 from artifacts.run_directory import RunDirectory, remember_last_run
 from artifacts.training_records import Normalization
-from commands.console import step_progress
 from commands.main import command_line
 from commands.networks import chosen_network
+from commands.progress import step_progress
 from commands.run_data import dataset_of_run, dataset_spec, run_for
 from data import load_dataset
 
@@ -31,11 +31,13 @@ def export_step(
     from evaluate.provider_trial import precision_failure
     from export.export import ExportOptions, export
 
-    trained = trained_network(run)
-    options = options or ExportOptions()
-    if failure := precision_failure(provider, options.precision):
-        raise failure
-    with step_progress() as progress:
+    with step_progress("export") as progress:
+        progress("hashes", 0, 0)
+        trained = trained_network(run)
+        options = options or ExportOptions()
+        if failure := precision_failure(provider, options.precision):
+            raise failure
+        progress("dataset", 0, 0)
         return export(
             trained,
             dataset_of_run(trained.dataset, dataset, data_dir),
@@ -79,15 +81,18 @@ def import_step(options: ImportOptions) -> RunDirectory:
     """Make a run of a network that was trained elsewhere, and make it the last one."""
     from export.imported import imported_network
 
-    dataset = load_dataset(
-        options.dataset, data_dir=options.data_dir, image_size=options.image_size
-    )
-    chosen = chosen_network(
-        options.model,
-        weights=options.checkpoint,
-        pretrained=options.pretrained,
-        option="--checkpoint",
-    )
+    with step_progress("import") as progress:
+        progress("dataset", 0, 0)
+        dataset = load_dataset(
+            options.dataset, data_dir=options.data_dir, image_size=options.image_size
+        )
+        progress("weights", 0, 0)
+        chosen = chosen_network(
+            options.model,
+            weights=options.checkpoint,
+            pretrained=options.pretrained,
+            option="--checkpoint",
+        )
     assert chosen.weights is not None
     run = run_for(options.run, dataset, chosen.network)
     imported_network(

@@ -29,13 +29,15 @@ def command(patterns: tuple[str, ...], as_json: bool) -> None:
 
     if not is_installed("torch"):
         raise UnusableError("models", "PyTorch, which counts for it, is not installed here")
-    from commands.console import print_json, show_log, step_progress
-    from models.listing import listed, matching_names
+    from commands.console import print_json, show_log
+    from commands.progress import loading, step_progress
 
     show_log()
+    with loading():
+        from models.listing import listed, matching_names
     names = matching_names(patterns)
     found = []
-    with step_progress() as progress:
+    with step_progress("models") as progress:
         for number, name in enumerate(names, start=1):
             found.append(listed(name))
             progress("networks", number, len(names))

@@ -15,6 +15,7 @@ from errors import ArtifactError, DatasetError, UsageError
 
 if TYPE_CHECKING:  # at run time these load numpy, pydantic, rich and ONNX Runtime
     from artifacts.prediction_records import FailedImage, PredictedImage
+    from commands.progress import StepProgress
     from evaluate.prediction import Classifier, ImageSource
 
 STANDARD_INPUT = "-"
@@ -61,13 +62,16 @@ def command(
     """
     from artifacts.prediction_records import FailedImage, Predictions
     from commands.console import in_one_line, log, print_json, show_log
+    from commands.progress import step_progress
 
     show_log()
     if "" in image or image.count(STANDARD_INPUT) > 1:
         found = "an empty one" if "" in image else f"{STANDARD_INPUT} more than once"
         raise UsageError("IMAGE", f"wanted names of files and folders, found {found}")
-    classifier = _opened(run, onnx, input_form, precision, provider)
-    results = _results(classifier, image, top)
+    with step_progress("prediction") as progress:
+        progress("opening", 0, 0)
+        classifier = _opened(run, onnx, input_form, precision, provider)
+        results = _results(classifier, image, top, progress)
     failed = [result for result in results if isinstance(result, FailedImage)]
     for result in failed:
         log.error("%s: %s", in_one_line(result.file), result.error)
@@ -98,11 +102,10 @@ def _opened(
 
 
 def _results(
-    classifier: "Classifier", names: tuple[str, ...], top: int
+    classifier: "Classifier", names: tuple[str, ...], top: int, progress: "StepProgress"
 ) -> "list[PredictedImage | FailedImage]":
     """Return what was found for each image, in the order of the names, folders opened."""
     from artifacts.prediction_records import FailedImage
-    from commands.console import step_progress
     from evaluate.prediction import predictions
 
     found: list[ImageSource | FailedImage] = []
@@ -114,10 +117,9 @@ def _results(
     sources = [entry for entry in found if not isinstance(entry, FailedImage)]
     predicted = predictions(classifier, sources, top=top)
     results: list[PredictedImage | FailedImage] = []
-    with step_progress() as progress:
-        for entry in found:
-            results.append(entry if isinstance(entry, FailedImage) else next(predicted))
-            progress("images", len(results), len(found))
+    for entry in found:
+        results.append(entry if isinstance(entry, FailedImage) else next(predicted))
+        progress("images", len(results), len(found))
     return results
 
 

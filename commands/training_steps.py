@@ -10,9 +10,9 @@ import click
 from artifacts.choices import RecipeName
 from artifacts.run_directory import RunDirectory, remember_last_run
 from artifacts.training_records import Training
-from commands.console import training_progress
 from commands.main import Invocation, command_line
 from commands.networks import ChosenNetwork, chosen_network
+from commands.progress import loading, step_progress, training_progress
 from commands.run_data import dataset_spec, run_for
 from data import Dataset, load_dataset
 from errors import UsageError
@@ -53,10 +53,14 @@ def train_step(options: TrainingOptions) -> tuple[RunDirectory, Training | None]
 
     Of several processes that train together one has the record, the others None.
     """
-    from trainers.processes import processes_of
+    with loading():
+        from trainers.processes import processes_of
 
     with processes_of(options.device) as processes:
-        with processes.first_on_each_machine():  # prepares dataset and weights for the others
+        with (
+            processes.first_on_each_machine(),  # prepares dataset and weights for the others
+            step_progress("dataset and weights") if processes.writes else contextlib.nullcontext(),
+        ):
             dataset = load_dataset(
                 options.dataset, data_dir=options.data_dir, image_size=options.image_size
             )

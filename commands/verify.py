@@ -11,6 +11,7 @@ from errors import ArtifactError, DatasetError
 if TYPE_CHECKING:  # at run time they load pydantic and numpy
     from artifacts.run_directory import RunDirectory
     from artifacts.verification import Link
+    from commands.progress import StepProgress
     from data import Dataset
 
 
@@ -38,14 +39,21 @@ def command(
     """
     from artifacts.verification import checked_links
     from commands.console import print_json, print_pairs, show_log
+    from commands.progress import step_progress
     from commands.run_data import run_or_last
 
     show_log()
     directory = run_or_last(run)
-    links = [*checked_links(directory)]
-    links += _data_links(
-        directory, dataset, data_dir, recompute=not no_recompute and _all_hold(links)
-    )
+    with step_progress("verifying") as progress:
+        progress("hashes", 0, 0)
+        links = [*checked_links(directory)]
+        links += _data_links(
+            directory,
+            dataset,
+            data_dir,
+            progress,
+            recompute=not no_recompute and _all_hold(links),
+        )
     broken = [link for link in links if link.holds is False]
     if as_json:
         print_json(
@@ -66,7 +74,12 @@ def command(
 
 
 def _data_links(
-    run: "RunDirectory", source: str | None, data_dir: Path | None, *, recompute: bool
+    run: "RunDirectory",
+    source: str | None,
+    data_dir: Path | None,
+    progress: "StepProgress",
+    *,
+    recompute: bool,
 ) -> "list[Link]":
     """Return whether the dataset is the one of the record, and the reference what PyTorch says."""
     from artifacts.chain import trained_network
@@ -78,6 +91,7 @@ def _data_links(
         spec = trained_network(run).dataset
     except ArtifactError:
         return [Link(name="dataset", of=record, holds=None, detail="its record is broken")]
+    progress("dataset", 0, 0)
     try:
         data = dataset_of_run(spec, source, data_dir)
         data.split("test")  # opening it verifies its pixels
@@ -85,17 +99,16 @@ def _data_links(
         return [Link(name="dataset", of=record, holds=False, detail=str(error))]
     links = [Link(name="dataset", of=record, holds=True)]
     if recompute and run.export.is_file():
-        links.append(_reference_link(run, data))
+        links.append(_reference_link(run, data, progress))
     return links
 
 
-def _reference_link(run: "RunDirectory", data: "Dataset") -> "Link":
+def _reference_link(run: "RunDirectory", data: "Dataset", progress: "StepProgress") -> "Link":
     from artifacts.chain import exported_network
     from artifacts.environment import is_installed
     from artifacts.export_records import Export
     from artifacts.json_records import read_record
     from artifacts.verification import Link
-    from commands.console import step_progress
 
     name, of = "PyTorch of now", run.reference.name
     if not is_installed("torch"):
@@ -103,8 +116,7 @@ def _reference_link(run: "RunDirectory", data: "Dataset") -> "Link":
     from evaluate.recorded import recomputed_reference
 
     precision = next(iter(read_record(run.export, Export).variants))
-    with step_progress() as progress:
-        agreement = recomputed_reference(exported_network(run, precision), data, progress)
+    agreement = recomputed_reference(exported_network(run, precision), data, progress)
     if agreement.max_abs is None:
         return Link(name=name, of=of, holds=False, detail="a logit is not finite")
     detail = f"largest logit difference {agreement.max_abs:.2g}"

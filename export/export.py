@@ -135,6 +135,7 @@ def _export_float32(
     run = trained.run
     classifier = build(**trained.model.model_dump())
     load_weights(run.weights, classifier)
+    on_step("tracing the network", 0, 0)
     program = graph_from_classifier(
         classifier,
         trained,
@@ -149,6 +150,7 @@ def _export_float32(
         told_by_line(trained.model.name),
     ):
         candidate = directory / path.name
+        on_step("checks of the graph", 0, 0)
         save_graph(program, candidate)
         model = check_file(candidate)
         checks = check_batches(

@@ -42,6 +42,7 @@ def half_precision(
     size = images_at_once(IMAGES_AT_ONCE, part.images_NCHW.shape[2:])
     typed = onnx.shape_inference.infer_shapes(model)
     largest = largest_values(typed, counted_batches(part, size, on_step), engine)
+    on_step("conversion", 0, 0)
     kept = overflowing_nodes(typed.graph, largest, LARGEST[dtype] / HEADROOM)
     reduced = half_graph(typed, dtype, {node.node for node in kept})
     return Reduced(

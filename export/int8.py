@@ -91,6 +91,7 @@ def static_int8(
             quantize = _calibrated(
                 model, layers, data, options, method, percentile, Path(name), on_step
             )
+            on_step("validation of the ranges", 0, 0)
             quantized = quantize([layer.node for layer in asked])
             ranges = Ranges(
                 method=method,

@@ -9,7 +9,7 @@ from artifacts.logits import Images
 from artifacts.variant_records import CalibrationSet, HalfPrecision, Quantization
 from data.calibration import TrainingPart
 
-OnStep = Callable[[str, int, int], None]  # what is going on, done, in all
+OnStep = Callable[[str, int, int], None]  # what is going on, done, in all; 0: that is not known
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,6 +61,7 @@ def export_variant(
         )
     data = _reduction_data(trained, dataset, int8.calibration_images)
     reduced = _reduced(onnx.load(float32.onnx), precision, data, int8, engine, on_step)
+    on_step("checks of the graph", 0, 0)
     path = run.onnx(precision)
     with replacing_together(path) as directory:
         candidate = directory / path.name
