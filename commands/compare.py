@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from artifacts.choices import COMPARED_COLUMNS
+from commands.completion_values import runs_and_files, word_list, words
 from commands.options import LARGEST_BATCH, output_options
 from errors import UsageError
 
@@ -18,22 +19,31 @@ PLOT_FORMATS = (".svg", ".png", ".pdf")
 
 
 @click.command("compare")
-@click.argument("places", nargs=-1, type=click.Path(path_type=Path), metavar="[RUN|FILE]...")
+@click.argument(
+    "places",
+    nargs=-1,
+    type=click.Path(path_type=Path),
+    metavar="[RUN|FILE]...",
+    shell_complete=runs_and_files,
+)
 @click.option(
     "--against",
     type=click.Path(path_type=Path),
     metavar="NAME|PATH",
+    shell_complete=runs_and_files,
     help="The baseline that all others are held against.  [default: the first]",
 )
 @click.option(
     "--columns",
     metavar="NAME,...",
+    shell_complete=word_list(COMPARED_COLUMNS),
     help=f"What to show: {', '.join(COMPARED_COLUMNS)}.  [default: what tells the rows apart, and"
     " what fits 80 columns]",
 )
 @click.option(
     "--sort",
     metavar="COLUMN",
+    shell_complete=words(*COMPARED_COLUMNS),
     help="Put the best first by this column; -COLUMN the worst; what was not measured comes last.",
 )
 @click.option("--reverse", is_flag=True, help="With --sort: the other way round.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from commands.completion_values import datasets
 from commands.options import data_dir_option, image_size_option, output_options
 from errors import UsageError
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # at run time these load numpy
     "specs",
     multiple=True,
     metavar="NAME|PATH",
+    shell_complete=datasets,
     help="Download it if it has a name and is not here, read all of it, and keep it in the cache;"
     " may be repeated.",
 )

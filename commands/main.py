@@ -20,7 +20,7 @@ from errors import OnnxproofError, UnfinishedError, UsageError
 # In the order of --help.
 COMMANDS = (
     *("train", "export", "evaluate", "predict", "verify"),
-    *("compare", "report", "pipeline", "models", "datasets", "doctor"),
+    *("compare", "report", "pipeline", "models", "datasets", "doctor", "completion"),
 )
 EXIT_USAGE = UsageError.exit_code
 EXIT_UNFINISHED = UnfinishedError.exit_code

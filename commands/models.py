@@ -4,15 +4,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from commands.completion_values import words
 from commands.options import output_options
 from errors import UnusableError
+from models import MODEL_NAMES
 
 if TYPE_CHECKING:  # at run time it loads torch
     from models.listing import Listed
 
 
 @click.command("models")
-@click.argument("patterns", metavar="[PATTERN]...", nargs=-1)
+@click.argument("patterns", metavar="[PATTERN]...", nargs=-1, shell_complete=words(*MODEL_NAMES))
 @output_options
 def command(patterns: tuple[str, ...], as_json: bool) -> None:
     """List networks with their parameters, multiply-adds of one image, and the images' size.

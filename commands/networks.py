@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from commands.completion_values import words
 from commands.options import Function
 from errors import UsageError
 from models import MODEL_NAMES, NetworkName, network_name
@@ -28,6 +29,7 @@ def model_option(default: str | None) -> Callable[[Function], Function]:
         default=default,
         show_default=default is not None,
         metavar="NAME|FILE.py:FUNCTION",
+        shell_complete=words(*MODEL_NAMES, or_files=True),
         help=f"Network: {WHICH}{shown}",
     )
 

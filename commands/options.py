@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from artifacts.choices import PRECISIONS
+from commands.completion_values import datasets, runs, words
 from commands.main import Invocation
 from errors import UsageError
 from models import network_name
@@ -60,6 +61,7 @@ def dataset_option(default: str | None) -> Callable[[Function], Function]:
         default=default,
         show_default=default is not None,
         metavar="NAME|PATH",
+        shell_complete=datasets,
         help="digits, mnist, fashion-mnist, svhn, cifar10, or a path: .npz, IDX folder, pair of"
         f" SVHN .mat files, image folder, folder of images without labels.{shown}",
     )
@@ -87,6 +89,7 @@ def run_option(help_text: str) -> Callable[[Function], Function]:
         "--run",
         type=click.Path(file_okay=False, path_type=Path),
         callback=_named_directory,
+        shell_complete=runs,
         help=help_text,
     )
 
@@ -143,6 +146,7 @@ def device_option(help_text: str) -> Callable[[Function], Function]:
         default="auto",
         show_default=True,
         metavar="auto|cpu|cuda|cuda:N|mps",
+        shell_complete=words("auto", "cpu", "cuda", "mps"),
         help=f"{help_text} `auto` is CUDA where PyTorch can use it, else the CPU.",
     )
 
@@ -154,6 +158,7 @@ def provider_option(help_text: str = "ONNX Runtime's execution provider.") -> Op
         default="cpu",
         show_default=True,
         metavar="cpu|cuda|tensorrt|...",
+        shell_complete=words("cpu", "cuda", "tensorrt"),
         help=f"{help_text} There is no fallback to another one.",
     )
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from commands.completion_values import word_list
 from commands.networks import WHICH
 from commands.options import (
     batch_sizes_option,
@@ -16,6 +17,7 @@ from commands.options import (
     provider_option,
 )
 from errors import UsageError
+from models import MODEL_NAMES
 
 
 @click.command("pipeline")
@@ -23,6 +25,7 @@ from errors import UsageError
     "--models",
     callback=network_names,
     metavar="NAME,NAME,...",
+    shell_complete=word_list(MODEL_NAMES),
     default="mlp,lenet5,resnet18",
     show_default=True,
     help=f"Networks: {WHICH}",

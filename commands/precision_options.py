@@ -11,6 +11,7 @@ from artifacts.choices import (
     MAX_ACCURACY_DROP,
     Precision,
 )
+from commands.completion_values import word_list
 from commands.evaluate_options import Values, group
 from commands.options import FiniteRange
 from errors import UsageError
@@ -68,6 +69,7 @@ int8_options = group(
         "float32_layers",
         callback=_names,
         metavar="LAYER,...",
+        shell_complete=word_list(("first", "last")),
         help="int8: layers that stay in float32: first, last, or names such as layer1.0.conv1.",
     ),
     click.option(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from commands.completion_values import runs
 from commands.options import data_dir_option, dataset_option, output_options
 from errors import ArtifactError, DatasetError
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:  # at run time they load pydantic and numpy
 
 
 @click.command("verify")
-@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.argument("run", required=False, type=click.Path(path_type=Path), shell_complete=runs)
 @click.option(
     "--no-recompute", is_flag=True, help="Check hashes alone: PyTorch's reference stays as it is."
 )
