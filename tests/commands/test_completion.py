@@ -22,6 +22,12 @@ INTERACTIVE = {
     "zsh": ["zsh", "-f", "-i"],
     "fish": ["fish", "--no-config", "--interactive"],
 }
+# fish wants to own its terminal, which a process gets that leads a session.
+OWN_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 SETUP = {
     "bash": 'bind "set bell-style none"; eval "$({python} {cli} completion bash)"; PS1=',
     "zsh": 'autoload -Uz compinit && compinit -D; eval "$({python} {cli} completion zsh)"; PS1=',
@@ -58,7 +64,7 @@ def typed(shell: str, keys: str, folder: Path) -> list[str]:
         fake.chmod(0o755)
     terminal, theirs = pty.openpty()
     process = subprocess.Popen(
-        INTERACTIVE[shell],
+        [sys.executable, "-c", OWN_TERMINAL, *INTERACTIVE[shell]],
         cwd=folder,
         stdin=theirs,
         stdout=theirs,
