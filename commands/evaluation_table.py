@@ -2,9 +2,6 @@
 
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-
 from artifacts.evaluation_records import (
     AccuracyLoss,
     AccuracyRecord,
@@ -18,6 +15,9 @@ from artifacts.evaluation_records import (
 )
 from commands.console import print_pairs, results
 from commands.timing_lines import Pairs, timing_pairs
+from commands.wide_tables import ShownColumn, folded, print_wide_table
+
+WIDEST_NETWORK = 14  # columns; a longer name goes on in the next line
 
 
 def print_evaluation(evaluation: Evaluation, written: Path) -> None:
@@ -40,46 +40,48 @@ def print_evaluation(evaluation: Evaluation, written: Path) -> None:
     print_pairs(f"{model.name} {model.precision} on {proof.requested}", pairs)
 
 
-def networks_table(evaluations: list[Evaluation]) -> Table:
-    """Return one row a network; fits 80 columns."""
-    sizes = sorted({timing.batch_size for e in evaluations for timing in e.latency})
-    table = Table(box=SIMPLE_HEAD, padding=(0, 0), pad_edge=False)
-    table.add_column("network", overflow="fold")
-    table.add_column("parameters", justify="right", no_wrap=True)
-    for side in ("PyTorch", "ONNX"):
-        table.add_column(f"{side} %\n95% CI", justify="right")
-    table.add_column("largest\ndiff", justify="right")
-    table.add_column("flips", justify="right")
-    for size in sizes:
-        table.add_column(f"p50 ms\nbatch {size}", justify="right")
-    table.add_column("verdict")
-    for evaluation in evaluations:
-        parity = evaluation.parity
-        assert parity is not None  # a run has a reference
-        assert parity.pytorch_accuracy is not None  # and was trained, with labels
-        assert evaluation.accuracy is not None
-        medians = {timing.batch_size: timing.p50_ms for timing in evaluation.latency}
-        table.add_row(
-            evaluation.model.name,
-            f"{evaluation.model.parameters:,}",
-            _two_lines(parity.pytorch_accuracy),
-            _two_lines(evaluation.accuracy),
-            "none" if parity.max_abs is None else f"{parity.max_abs:.1e}",
-            str(parity.flips),
-            *(f"{medians[size]:.3f}" if size in medians else "none" for size in sizes),
-            evaluation.verdict,
-        )
-    return table
-
-
 def print_networks(evaluations: list[Evaluation], title: str) -> None:
     """Print one row a network, and below the table why a verdict failed."""
-    table = networks_table(evaluations)
+    sizes = sorted({timing.batch_size for e in evaluations for timing in e.latency})
+    rows = [_network_cells(evaluation, sizes) for evaluation in evaluations]
+    headings = (
+        *("network", "parameters", "PyTorch %\n95% CI", "ONNX %\n95% CI", "largest\ndiff", "flips"),
+        *(f"p50 ms\nbatch {size}" for size in sizes),
+        "verdict",
+    )
     results.print(title, markup=False, emoji=False, soft_wrap=True)
-    results.print(table)
+    print_wide_table(
+        [
+            ShownColumn(
+                heading=heading,
+                cells=cells,
+                is_text=heading in ("network", "verdict"),
+                names_rows=heading == "network",
+            )
+            for heading, cells in zip(headings, zip(*rows, strict=True), strict=True)
+        ]
+    )
     for evaluation in evaluations:
         for failure in evaluation.failures:
             results.print(f"{evaluation.model.name}: {failure}", markup=False, soft_wrap=True)
+
+
+def _network_cells(evaluation: Evaluation, batch_sizes: list[int]) -> list[list[str]]:
+    parity = evaluation.parity
+    assert parity is not None  # a run has a reference
+    assert parity.pytorch_accuracy is not None  # and was trained, with labels
+    assert evaluation.accuracy is not None
+    medians = {timing.batch_size: timing.p50_ms for timing in evaluation.latency}
+    return [
+        folded(evaluation.model.name, WIDEST_NETWORK),
+        [f"{evaluation.model.parameters:,}"],
+        _two_lines(parity.pytorch_accuracy),
+        _two_lines(evaluation.accuracy),
+        ["none" if parity.max_abs is None else f"{parity.max_abs:.1e}"],
+        [str(parity.flips)],
+        *([f"{medians[size]:.3f}" if size in medians else "none"] for size in batch_sizes),
+        [evaluation.verdict],
+    ]
 
 
 def _accuracy(accuracy: AccuracyRecord) -> str:
@@ -110,9 +112,9 @@ def _calibration_pairs(accuracy: AccuracyRecord | None) -> Pairs:
     return [("calibration", f"confidence is off by {100 * error:.2f} points on average (ECE)")]
 
 
-def _two_lines(accuracy: AccuracyRecord) -> str:
+def _two_lines(accuracy: AccuracyRecord) -> list[str]:
     low, high = (100 * bound for bound in accuracy.ci95)
-    return f"{100 * accuracy.top1:.2f}\n{low:.1f}-{high:.1f}"
+    return [f"{100 * accuracy.top1:.2f}", f"{low:.1f}-{high:.1f}"]
 
 
 def _provider(proof: ProviderProof) -> str:
