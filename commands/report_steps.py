@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from artifacts.run_directory import RUNS, RunDirectory
 from artifacts.verification import Link
-from commands.console import StepProgress, step_progress
 from commands.main import command_line
+from commands.progress import StepProgress, step_progress
 from commands.run_data import dataset_of_run
 from data import DATASET_NAMES, Dataset, load_dataset
 from errors import DatasetError
@@ -54,7 +54,7 @@ def report_step(
 
     records = [read_run(run) for run in runs]
     page = output or (runs[0].report if len(runs) == 1 else RUNS / "report.html")
-    with step_progress() as progress:
+    with step_progress("report") as progress:
         contents = []
         for number, record in enumerate(records, start=1):
             contents.append(_contents(record, images or ImageOptions()))
