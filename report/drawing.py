@@ -7,6 +7,7 @@ variable of its style sheet; in a file they stay as they are.
 import contextlib
 import io
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,9 +86,18 @@ def new_figure(
     height_inches: float = 3.1, width_inches: float = WIDTH_INCHES
 ) -> Iterator[tuple[Figure, Axes]]:
     """Give an empty figure and its axes, which have the look of all plots while the block runs."""
-    with matplotlib.rc_context(_STYLE):
+    with _in_style():
         figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
         yield figure, figure.add_subplot()
+
+
+@contextlib.contextmanager
+def _in_style() -> Iterator[None]:
+    """Let the block draw in the look of all plots."""
+    with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
+        # Of a class named in Chinese or by an emoji: in a page the reader's own fonts have it.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
 
 
 def legend_above(figure: Figure, columns: int = 3) -> None:
@@ -107,14 +117,14 @@ def save_plot(path: Path, figure: Figure) -> None:
     metadata: dict[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(
         path.suffix, {}
     )
-    with replacing(path) as temporary, matplotlib.rc_context(_STYLE):
+    with replacing(path) as temporary, _in_style():
         figure.savefig(temporary, dpi=PNG_DPI, metadata=metadata)
 
 
 def inline_svg(plot: Plot) -> str:
     """Return the figure as an <svg> element for the page, its names its own."""
     buffer = io.StringIO()
-    with matplotlib.rc_context(_STYLE):
+    with _in_style():
         plot.figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from artifacts.changes import Interval, lies_below
 from artifacts.choices import GraphPrecision
 from artifacts.evaluation_records import Evaluation
 from artifacts.latency_records import LatencyRecord
-
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,16 +95,17 @@ def is_faster(first: Point, second: Point) -> bool:
     """Return whether the first is faster than the second by more than their intervals.
 
     A variant and float32 on the same provider were timed in alternating blocks of one run, whose
-    ratio decides; others are compared by the intervals of their medians.
+    ratio decides; others are compared by the intervals of their medians, as two runs are.
     """
     if first.provider == second.provider:
         if second.precision == "float32" and first.beside_float32_ci95 is not None:
             return first.beside_float32_ci95[0] > 1
         if first.precision == "float32" and second.beside_float32_ci95 is not None:
             return second.beside_float32_ci95[1] < 1
-    first_high = first.p50_ci95_ms[1] if first.p50_ci95_ms else first.p50_ms
-    second_low = second.p50_ci95_ms[0] if second.p50_ci95_ms else second.p50_ms
-    return first_high < second_low
+    return lies_below(
+        first.p50_ci95_ms or (first.p50_ms, first.p50_ms),
+        second.p50_ci95_ms or (second.p50_ms, second.p50_ms),
+    )
 
 
 def recommended(points: Sequence[Point]) -> Point | None:

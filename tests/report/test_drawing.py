@@ -37,6 +37,14 @@ def test_inline_drawing_takes_colours_and_font_of_the_page() -> None:
     assert "&lt;b&gt;&amp; co" in svg
 
 
+def test_names_that_the_font_lacks_are_no_warning(tmp_path: Path) -> None:
+    with new_figure() as (figure, axes):
+        axes.set_xticks([0, 1], ["猫", "🐕"])
+    named = Plot(name="one", title="t", caption="c", figure=figure, columns=("a",))
+    assert "猫" in inline_svg(named)
+    save_plot(tmp_path / "one.png", figure)
+
+
 @pytest.mark.parametrize("variable", CSS_VARIABLES.values())
 def test_page_has_every_colour_for_light_and_dark(variable: str) -> None:
     name = variable.removeprefix("var(").removesuffix(")")

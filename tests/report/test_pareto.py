@@ -70,6 +70,9 @@ def test_ratio_of_one_run_decides_on_one_provider_and_intervals_on_two() -> None
     drifted = replace(INT8, p50_ms=9.0, p50_ci95_ms=(8.9, 9.1))  # on a machine that was busy later
     assert is_faster(drifted, FLOAT32)
     assert not is_faster(FLOAT32, drifted)
+    nearly = replace(FLOAT32, provider="cuda", p50_ms=1.85, p50_ci95_ms=(1.84, 1.86))
+    assert not is_faster(nearly, FLOAT32)  # two runs of one file differ by as much
+    assert is_faster(replace(nearly, p50_ms=1.5, p50_ci95_ms=(1.49, 1.51)), FLOAT32)
     elsewhere = replace(drifted, provider="cuda")
     assert not is_faster(elsewhere, FLOAT32)
     assert is_faster(FLOAT32, elsewhere)
