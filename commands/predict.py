@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from artifacts.choices import Precision
-from commands.evaluate_options import Values, input_options, refuse_options_of_files
+from commands.evaluate_options import Values, input_options
 from commands.options import output_options, precision_option, provider_option, run_option
 from errors import ArtifactError, DatasetError, UsageError
 
 if TYPE_CHECKING:  # at run time these load numpy, pydantic, rich and ONNX Runtime
     from artifacts.prediction_records import FailedImage, PredictedImage
     from commands.progress import StepProgress
-    from evaluate.prediction import Classifier, ImageSource
+    from evaluate.classifier import Classifier
+    from evaluate.prediction import ImageSource
 
 STANDARD_INPUT = "-"
 MAX_STANDARD_INPUT_BYTES = 1 << 28  # it is read as a whole; an image of MAX_PIXELS needs less
@@ -61,6 +62,7 @@ def command(
               python cli.py predict cat.png --onnx model.onnx --input-scale 1/255
     """
     from artifacts.prediction_records import FailedImage, Predictions
+    from commands.classifier import opened_classifier
     from commands.console import in_one_line, log, print_json, show_log
     from commands.progress import step_progress
 
@@ -70,7 +72,7 @@ def command(
         raise UsageError("IMAGE", f"wanted names of files and folders, found {found}")
     with step_progress("prediction") as progress:
         progress("opening", 0, 0)
-        classifier = _opened(run, onnx, input_form, precision, provider)
+        classifier = opened_classifier(run, onnx, input_form, precision, provider)
         results = _results(classifier, image, top, progress)
     failed = [result for result in results if isinstance(result, FailedImage)]
     for result in failed:
@@ -81,24 +83,6 @@ def command(
     else:
         _print_table(f"{classifier.model.name} on {provider}", results)
     return ArtifactError.exit_code if failed else 0
-
-
-def _opened(
-    run: Path | None, onnx: Path | None, input_form: Values, precision: Precision, provider: str
-) -> "Classifier":
-    from artifacts.chain import exported_network
-    from commands.run_data import run_or_last
-    from evaluate.graph_input import InputOptions
-    from evaluate.prediction import classifier_of_file, classifier_of_run
-    from evaluate.session_options import SessionOptions
-
-    session = SessionOptions(provider=provider)
-    if onnx is not None:
-        if run is not None:
-            raise UsageError("--run", "cannot be given with --onnx")
-        return classifier_of_file(onnx, InputOptions(**input_form), session)
-    refuse_options_of_files(input_form)
-    return classifier_of_run(exported_network(run_or_last(run), precision), session)
 
 
 def _results(
