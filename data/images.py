@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.checks import one_line
+from data.quiet_warnings import SharedFilters
 from data.resizing import Size, resized
 from errors import DatasetError
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:  # at run time Pillow is loaded only where an image is
     from PIL.Image import Image
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".pgm", ".ppm")
+# Pillow's names of the same, for images of strangers: it knows others whose decoding starts a
+# program (EPS: Ghostscript), and the fewer decoders, the fewer of their faults can be reached.
+COMMON_FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
 # A file of kilobytes can unpack to gigabytes; its header says so before anything is decoded.
 MAX_PIXELS = 1 << 26  # 67 million: a camera of 64 megapixels
 GREY_MODES = ("1", "L", "LA")
@@ -71,7 +75,9 @@ def exact_image(path: Path) -> "Image":
         return upright.convert("L" if image.mode in GREY_MODES else "RGB")
 
 
-def converted_image(source: Path | BinaryIO, subject: str) -> "Image":
+def converted_image(
+    source: Path | BinaryIO, subject: str, formats: tuple[str, ...] | None = None
+) -> "Image":
     """Return an image of any kind in mode L or RGB, upright.
 
     Whole numbers of 16 bits (or more, of which those beyond 65535 are cut) are divided by 257 and
@@ -81,11 +87,12 @@ def converted_image(source: Path | BinaryIO, subject: str) -> "Image":
     Args:
         source: a file, or a stream that can seek.
         subject: what an error names.
+        formats: names of Pillow's that it may have; None for all that Pillow knows.
 
     Raises:
         DatasetError: it cannot be decoded, or is too large.
     """
-    with _opened(source, subject) as image:
+    with _opened(source, subject, formats) as image:
         return _in_eight_bits(_upright(image))
 
 
@@ -107,19 +114,17 @@ def planes(image: "Image", channels: int, size: Size | None) -> NDArray[np.uint8
 
 
 @contextlib.contextmanager
-def _opened(source: Path | BinaryIO, subject: str) -> Iterator["Image"]:
+def _opened(
+    source: Path | BinaryIO, subject: str, formats: tuple[str, ...] | None = None
+) -> Iterator["Image"]:
     """Give an image whose header was read; tell what goes wrong in the block as its damage."""
     from PIL import Image
 
     try:
-        with warnings.catch_warnings():
-            # Others are of odd metadata, which decides nothing here.
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(source) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise Image.DecompressionBombError(f"{image.width}x{image.height} pixels")
-                yield image
+        with _FILTERS.active(), Image.open(source, formats=formats) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise Image.DecompressionBombError(f"{image.width}x{image.height} pixels")
+            yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DatasetError(
             subject, f"is too large, wanted at most {MAX_PIXELS} pixels: {one_line(error)}"
@@ -128,6 +133,16 @@ def _opened(source: Path | BinaryIO, subject: str) -> Iterator["Image"]:
         raise DatasetError(subject, "no such file") from error
     except DAMAGE as error:
         raise DatasetError(subject, f"not a readable image: {one_line(error)}") from error
+
+
+def _filter_warnings() -> None:
+    from PIL import Image
+
+    warnings.simplefilter("ignore")  # of odd metadata, which decides nothing here
+    warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+
+_FILTERS = SharedFilters(_filter_warnings)
 
 
 def _upright(image: "Image") -> "Image":

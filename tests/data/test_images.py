@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from data.images import MAX_PIXELS, converted_image, planes
+from data.images import COMMON_FORMATS, MAX_PIXELS, SUFFIXES, converted_image, planes
 from errors import DatasetError
 
 GREY = np.arange(30, dtype=np.uint8).reshape(6, 5) * 8
@@ -189,3 +189,20 @@ def test_damage_is_told_wherever_it_is(suffix: str) -> None:
         except DatasetError:
             refused += 1
     assert refused > 0
+
+
+def test_common_formats_are_those_of_the_suffixes(tmp_path: Path) -> None:
+    for suffix in SUFFIXES:
+        path = tmp_path / f"a{suffix}"
+        Image.fromarray(COLOUR).convert("L" if suffix == ".pgm" else "RGB").save(path)
+        assert converted_image(path, "a", COMMON_FORMATS).size == (5, 6)
+
+
+def test_other_formats_are_not_decoded_where_common_ones_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "a.eps"
+    Image.fromarray(COLOUR).save(path)
+    with pytest.raises(DatasetError, match="not a readable image: cannot identify"):
+        converted_image(path, "a", COMMON_FORMATS)
+    path = tmp_path / "a.tga"
+    Image.fromarray(COLOUR).save(path)
+    assert converted_image(path, "a").size == (5, 6)
