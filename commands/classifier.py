@@ -13,7 +13,11 @@ from evaluate.session_options import SessionOptions
 
 
 def opened_classifier(
-    run: Path | None, onnx: Path | None, input_form: Values, precision: Precision, provider: str
+    run: Path | None,
+    onnx: Path | None,
+    input_form: Values,
+    precision: Precision,
+    session: SessionOptions,
 ) -> Classifier:
     """Return the network of a run, the last one unless named, or of any ONNX file.
 
@@ -23,7 +27,6 @@ def opened_classifier(
         UnusableError: the provider does not work here.
         UsageError: options do not fit each other, or the network takes no images.
     """
-    session = SessionOptions(provider=provider)
     if onnx is not None:
         if run is not None:
             raise UsageError("--run", "cannot be given with --onnx")

@@ -19,7 +19,7 @@ from errors import OnnxproofError, UnfinishedError, UsageError
 
 # In the order of --help.
 COMMANDS = (
-    *("train", "export", "evaluate", "predict", "verify"),
+    *("train", "export", "evaluate", "predict", "serve", "verify"),
     *("compare", "report", "pipeline", "models", "datasets", "doctor", "completion"),
 )
 EXIT_USAGE = UsageError.exit_code

@@ -65,6 +65,7 @@ def command(
     from commands.classifier import opened_classifier
     from commands.console import in_one_line, log, print_json, show_log
     from commands.progress import step_progress
+    from evaluate.session_options import SessionOptions
 
     show_log()
     if "" in image or image.count(STANDARD_INPUT) > 1:
@@ -72,7 +73,8 @@ def command(
         raise UsageError("IMAGE", f"wanted names of files and folders, found {found}")
     with step_progress("prediction") as progress:
         progress("opening", 0, 0)
-        classifier = opened_classifier(run, onnx, input_form, precision, provider)
+        session = SessionOptions(provider=provider)
+        classifier = opened_classifier(run, onnx, input_form, precision, session)
         results = _results(classifier, image, top, progress)
     failed = [result for result in results if isinstance(result, FailedImage)]
     for result in failed:

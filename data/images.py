@@ -118,7 +118,7 @@ def _opened(
     source: Path | BinaryIO, subject: str, formats: tuple[str, ...] | None = None
 ) -> Iterator["Image"]:
     """Give an image whose header was read; tell what goes wrong in the block as its damage."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with _FILTERS.active(), Image.open(source, formats=formats) as image:
@@ -129,6 +129,8 @@ def _opened(
         raise DatasetError(
             subject, f"is too large, wanted at most {MAX_PIXELS} pixels: {one_line(error)}"
         ) from error
+    except UnidentifiedImageError as error:  # names the stream, by its address in memory
+        raise DatasetError(subject, "not a readable image: of no known format") from error
     except FileNotFoundError as error:
         raise DatasetError(subject, "no such file") from error
     except DAMAGE as error:

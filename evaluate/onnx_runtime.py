@@ -107,6 +107,8 @@ class OnnxRunner:
         # ONNX Runtime refuses this entry where the CPU is what was asked for.
         if self.full_name != CPU and not self.asked.allow_cpu_nodes:
             settings.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        if not self.asked.busy_wait:
+            settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if not self.asked.optimize:
             level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
             settings.graph_optimization_level = level

@@ -19,6 +19,8 @@ class SessionOptions:
         allow_cpu_nodes: let nodes that the provider cannot run go to the CPU.
         tf32: let a GPU compute float32 in TF32; PyTorch's side is told the same.
         optimize: rewrite the graph before it runs.
+        busy_wait: let threads wait for the next call at full speed for a while
+            (evaluate.idle_threads), which makes it quicker where nothing else needs the CPUs.
     """
 
     provider: str = "cpu"
@@ -27,6 +29,7 @@ class SessionOptions:
     allow_cpu_nodes: bool = False
     tf32: bool = False
     optimize: bool = True
+    busy_wait: bool = True
 
     def __post_init__(self) -> None:
         if self.tf32 and self.provider not in GPU_PROVIDERS:

@@ -1,0 +1,151 @@
+"""`serve`: a network behind HTTP, with a page to draw a digit on."""
+
+from pathlib import Path
+
+import click
+
+from artifacts.choices import Precision
+from commands.evaluate_options import Values, input_options
+from commands.main import Invocation
+from commands.options import (
+    FiniteRange,
+    output_options,
+    precision_option,
+    provider_option,
+    run_option,
+)
+
+LARGEST_PORT = 65_535
+
+
+@click.command("serve")
+@run_option("Run whose network is served.  [default: the one trained last]")
+@click.option(
+    "--onnx",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Serve this ONNX file, whoever made it, instead of a run.",
+)
+@input_options
+@precision_option
+@provider_option()
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on. Any other than this machine's own lets others ask: nobody is"
+    " asked for a password.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, LARGEST_PORT),
+    default=8000,
+    show_default=True,
+    help="Port to listen on; 0 for any that is free.",
+)
+@click.option(
+    "--max-batch",
+    type=click.IntRange(1, 4096),
+    default=32,
+    show_default=True,
+    help="Most images that are computed together. Nobody waits for a batch to fill.",
+)
+@click.option(
+    "--queue-size",
+    type=click.IntRange(1, 1 << 20),
+    default=256,
+    show_default=True,
+    help="Most images that wait, and most of one request; then the answer is 503, or 413.",
+)
+@click.option(
+    "--timeout",
+    type=FiniteRange(min=0.001),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For a request to arrive (408), and then for its answer (503).",
+)
+@click.option(
+    "--max-mb",
+    type=FiniteRange(min=0.001, max=1024),
+    default=16.0,
+    show_default=True,
+    help="Largest request, in megabytes of 1,000,000 bytes; then the answer is 413.",
+)
+@output_options
+@click.pass_obj
+def command(
+    invocation: Invocation,
+    run: Path | None,
+    onnx: Path | None,
+    input_form: Values,
+    precision: Precision,
+    provider: str,
+    host: str,
+    port: int,
+    max_batch: int,
+    queue_size: int,
+    timeout: float,
+    max_mb: float,
+    as_json: bool,
+) -> None:
+    """Answer image files and pixels over HTTP, and show a page to draw a digit on.
+
+    POST /v1/predict, /healthz, /metrics (Prometheus), /docs (OpenAPI). Images of different requests
+    are computed together. Stops on SIGINT or SIGTERM once everything accepted is answered.
+
+    \b
+    Examples: python cli.py serve
+              python cli.py serve --run runs/mnist-lenet5 --port 0 --json
+              curl -F image=@digit.png http://127.0.0.1:8000/v1/predict
+    """
+    from commands.classifier import opened_classifier
+    from commands.console import log, print_json, results, show_log
+    from evaluate.session_options import SessionOptions
+    from serve.app import Serving
+    from serve.model import Limits, ServedModel
+    from serve.running import bound_socket, is_loopback, run_server, url_of
+
+    show_log()
+    limits = Limits(
+        max_batch=max_batch,
+        queue_size=queue_size,
+        timeout_seconds=timeout,
+        max_body_bytes=int(max_mb * 1_000_000),
+    )
+    # First what is quickly found to be wrong.
+    with bound_socket(host, port) as listener:
+        # The event loop and the decoders need the CPUs that ONNX Runtime's threads would wait on.
+        session = SessionOptions(provider=provider, busy_wait=False)
+        classifier = opened_classifier(run, onnx, input_form, precision, session)
+        served = ServedModel(
+            model=classifier.model,
+            precision=classifier.precision,
+            provider=provider,
+            image_shape=classifier.image_shape,
+            classes=classifier.classes,
+            rankings=classifier.rankings,
+        )
+        if served.feels_company:
+            log.info("int8-dynamic takes its ranges from each batch: images are computed singly")
+        if not is_loopback(listener):
+            log.warning("whoever reaches %s can ask: there is no password", url_of(listener))
+
+        def tell() -> None:
+            document = {"url": url_of(listener), "provider": provider}
+            if as_json:
+                model = {**served.model.model_dump(), "precision": served.precision}
+                print_json({"schema": 1, **document, "model": model})
+            else:
+                name = f"{served.model.name} ({served.precision}, {provider})"
+                results.print(
+                    f"serving {name} on {document['url']}",
+                    markup=False,
+                    emoji=False,
+                    soft_wrap=True,
+                )
+            results.file.flush()
+
+        serving = Serving(served, limits, debug=invocation.debug)
+        serving.warm_up()
+        with invocation.deferred_stop() as is_stop_asked:
+            run_server(serving, listener, on_listening=tell, is_stop_asked=is_stop_asked)

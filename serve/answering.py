@@ -1,0 +1,143 @@
+"""From a request to its answer: body, pixels, place in a batch, classes."""
+
+import asyncio
+import time
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from artifacts.environment import usable_cpus
+from artifacts.logits import Images
+from artifacts.prediction_records import Prediction
+from serve.batching import Batcher, Computed
+from serve.bodies import Bodies
+from serve.decoding import body_kind, data_uri, decoded_images
+from serve.model import Limits, ServedModel
+from serve.problems import BusyError, ClientGoneError, ProblemError
+from serve.records import Answer, AnsweredImage
+
+# An image of data.images.MAX_PIXELS takes up to a gigabyte while it is converted.
+MOST_DECODING_THREADS = 4
+
+Result = TypeVar("Result")
+
+
+class Answering:
+    """Answers requests for predictions.
+
+    Args:
+        served: what is asked.
+        limits: that requests are held to.
+        batcher: what computes.
+    """
+
+    def __init__(self, served: ServedModel, limits: Limits, batcher: Batcher) -> None:
+        self._served = served
+        self._limits = limits
+        self._batcher = batcher
+        self._bodies = Bodies(limits)
+        self._decoding = 0
+        self._threads = ThreadPoolExecutor(min(usable_cpus(), MOST_DECODING_THREADS), "decoding")
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown(cancel_futures=True)
+
+    async def answer(self, request: Request, top: int, with_seen: bool) -> Response:
+        """Return the `top` classes of each image of a request, as an `Answer` in JSON.
+
+        Raises:
+            ProblemError: why there is none.
+        """
+        content_type = request.headers.get("content-type", "")
+        body_kind(content_type)
+        self._refuse_when_full()
+        async with self._bodies.read(request) as body:
+            work = self._answered(body, content_type, top, with_seen)
+            try:
+                async with asyncio.timeout(self._limits.timeout_seconds):
+                    return await unless_gone(request, work)
+            except TimeoutError:
+                seconds = f"{self._limits.timeout_seconds:g} s"
+                raise BusyError(f"there was no answer within {seconds}") from None
+
+    def _refuse_when_full(self) -> None:
+        """Refuse before anything is read or decoded what could not be queued then."""
+        ahead = self._decoding + self._batcher.waiting
+        if ahead >= self._limits.queue_size:
+            raise BusyError(f"{ahead} images wait already, of at most {self._limits.queue_size}")
+
+    async def _answered(
+        self, body: bytes, content_type: str, top: int, with_seen: bool
+    ) -> Response:
+        start = time.perf_counter()
+        images, seen = await self._decoded(body, content_type, with_seen)
+        decode_seconds = time.perf_counter() - start
+        computed = await self._batcher.compute(images)
+        answer = Answer(
+            model=self._served.model,
+            provider=self._served.provider,
+            images=tuple(
+                AnsweredImage(predictions=self._predictions(computed, index, top), seen=uri)
+                for index, uri in enumerate(seen)
+            ),
+        )
+        headers = {"Server-Timing": server_timing(decode_seconds, computed)}
+        content = answer.model_dump_json(by_alias=True, exclude_none=True)
+        return Response(content, headers=headers, media_type="application/json")
+
+    async def _decoded(
+        self, body: bytes, content_type: str, with_seen: bool
+    ) -> tuple[Images, Sequence[str | None]]:
+        def decode() -> tuple[Images, Sequence[str | None]]:
+            images = decoded_images(
+                body, content_type, self._served.image_shape, self._limits.queue_size
+            )
+            return images, [data_uri(image) if with_seen else None for image in images]
+
+        self._decoding += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, decode)
+        finally:
+            self._decoding -= 1
+
+    def _predictions(self, computed: Computed, index: int, top: int) -> tuple[Prediction, ...]:
+        ranking = computed.rankings[index]
+        if ranking is None:
+            which = f"image {index + 1} of {len(computed.rankings)}"
+            raise ProblemError(500, f"the network's answer to {which} is not finite")
+        return ranking.predictions(self._served.classes, top)
+
+
+async def unless_gone(request: Request, work: Coroutine[None, None, Result]) -> Result:
+    """Return what the work returns; cancel it when the client goes. The body has been read.
+
+    Raises:
+        ClientGoneError: the client went first.
+    """
+    working = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(request.receive())  # after the body only this can come
+    try:
+        await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientGoneError
+        return working.result()
+    finally:
+        working.cancel()
+        gone.cancel()
+
+
+def server_timing(decode_seconds: float, computed: Computed) -> str:
+    """Return the header of that name (W3C Server Timing): milliseconds of each step."""
+    largest = max(computed.batches)
+    batches = f"batch of {largest}"
+    if len(computed.batches) > 1:
+        batches = f"{len(computed.batches)} batches of up to {largest}"
+    queue_seconds = computed.seconds - computed.compute_seconds
+    return (
+        f"decode;dur={1000 * decode_seconds:.3f}, queue;dur={1000 * queue_seconds:.3f},"
+        f' compute;dur={1000 * computed.compute_seconds:.3f};desc="{batches}"'
+    )
