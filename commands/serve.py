@@ -123,6 +123,7 @@ def command(
             provider=provider,
             image_shape=classifier.image_shape,
             classes=classifier.classes,
+            dataset=classifier.dataset,
             rankings=classifier.rankings,
         )
         if served.feels_company:

@@ -42,6 +42,7 @@ class Classifier:
         precision: of its arithmetic.
         image_shape: C, H, W of the images that it takes; C is 1 or 3.
         classes: their names, by index.
+        dataset: that it was trained on, where the file says it.
         rankings: computes them of uint8 images_NCHW.
     """
 
@@ -49,6 +50,7 @@ class Classifier:
     precision: GraphPrecision
     image_shape: tuple[int, int, int]
     classes: tuple[str, ...]
+    dataset: str | None
     rankings: RankingFunction
 
 
@@ -113,6 +115,7 @@ def _classifier(
         precision=precision,
         image_shape=image_shape,
         classes=_class_names(runner.metadata, count),
+        dataset=runner.metadata.get("dataset"),
         rankings=_ranking_function(logits, output, model.name),
     )
 

@@ -69,6 +69,7 @@ class Serving:
             provider=self._served.provider,
             image_shape=self._served.image_shape,
             classes=self._served.classes,
+            dataset=self._served.dataset,
         )
 
     def _new_app(self, debug: bool) -> FastAPI:

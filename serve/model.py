@@ -19,6 +19,7 @@ class ServedModel:
         provider: short name.
         image_shape: C, H, W of the images that it takes; C is 1 or 3.
         classes: their names, by index.
+        dataset: that it was trained on, if that is known.
         rankings: computes them of uint8 images_NCHW; called by one thread at a time.
     """
 
@@ -27,6 +28,7 @@ class ServedModel:
     provider: str
     image_shape: tuple[int, int, int]
     classes: tuple[str, ...]
+    dataset: str | None
     rankings: RankingFunction
 
     @property

@@ -36,6 +36,7 @@ class Health(Record):
     provider: str
     image_shape: tuple[int, int, int] = Field(description="Channels, height, width.")
     classes: tuple[str, ...]
+    dataset: str | None = Field(description="What the network was trained on, if known.")
 
 
 class Problem(Record):
