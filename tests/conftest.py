@@ -59,6 +59,18 @@ def finished_run(tiny_npz: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return run
 
 
+@pytest.fixture(scope="session")
+def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A LeNet-5 that knows digits; shared, so never changed."""
+    root = tmp_path_factory.mktemp("digits")
+    run = root / "lenet5"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        assert main(["train", "--run", str(run)]) == 0
+        assert main(["export", "--run", str(run)]) == 0
+    return run
+
+
 @pytest.fixture(scope="module")
 def chromium() -> "Iterator[Browser]":
     """A browser. It lives no longer than a module: asyncio cannot be run beside it."""

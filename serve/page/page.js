@@ -104,6 +104,7 @@ function show({ problem, answer, milliseconds, server = {} }) {
   of("problem").textContent = problem ?? "";
   const best = answer?.predictions[0];
   of("best").textContent = best?.class ?? "–";
+  of("best").classList.toggle("empty", !best);
   of("probability").textContent = best ? percent(best.probability) : "\u00a0";
   showBars(answer?.predictions ?? []);
   of("seen").hidden = !answer;
