@@ -66,7 +66,8 @@ def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = root / "lenet5"
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        assert main(["train", "--run", str(run)]) == 0
+        # One thread: two would wait for each other where other tests run beside this one.
+        assert main(["train", "--threads", "1", "--run", str(run)]) == 0
         assert main(["export", "--run", str(run)]) == 0
     return run
 
