@@ -23,6 +23,7 @@ from benchmarks.evaluation_tables import (
 from benchmarks.markdown import Measured, source_line, table
 from benchmarks.measuring import RESULTS
 from benchmarks.precision_tables import PRECISION, precision_table
+from benchmarks.serving_tables import SERVING, serving_table
 from benchmarks.zoo_tables import ZOO, zoo_table
 
 PAGE = Path(__file__).parent / "RESULTS.md"
@@ -82,6 +83,7 @@ def page(folder: Path = RESULTS) -> str:
         *(cost_table(measured) for measured in _read(folder, "evaluation-speed.json")),
         PRECISION,
         *(precision_table(measured) for measured in _read(folder, "precision.json")),
+        *(SERVING + "\n" + serving_table(measured) for measured in _read(folder, "serving.json")),
         MEMORY,
         *(memory_table(measured) for measured in _read(folder, "evaluation-memory.json")),
         ZOO,

@@ -45,7 +45,7 @@ async function answered(makeBody) {
     const response = await fetch(`v1/predict?top=${MOST_BARS}&seen=true`, {
       method: "POST",
       body,
-      headers: { "Content-Type": body.type || "application/octet-stream" },
+      headers: { "Content-Type": "application/octet-stream" }, // the server looks for itself
     });
     const answer = await response.json();
     const milliseconds = performance.now() - start;
@@ -161,6 +161,7 @@ function begin() {
   show({});
 
   of("clear").addEventListener("click", clear);
+  of("picture").addEventListener("error", hidePicture); // a kind that only the server can read
   of("centre").addEventListener("change", () => drawing.isEmpty || askAboutDrawing());
   of("file").addEventListener("change", (event) => {
     for (const file of event.target.files) askAboutFile(file);

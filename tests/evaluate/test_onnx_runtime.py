@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from artifacts.environment import usable_cpus
 from artifacts.logits import Images, Logits
 from errors import UnfinishedError, UnusableError, UsageError
+from evaluate.idle_threads import wait_for_idle_threads
 from evaluate.onnx_runtime import OnnxRunner, built_in_providers
 from evaluate.provider_trial import provider_failure
 from evaluate.session_options import SessionOptions
@@ -238,3 +240,17 @@ def test_runner_tells_the_graphs_inputs_and_outputs(path: Path) -> None:
     assert (images.name, images.dtype, images.shape) == ("images", "uint8", ("batch", 1, 2, 2))
     assert (logits.name, logits.dtype, logits.shape) == ("logits", "float32", ("batch", 3))
     assert runner.nodes == {CPU: 4}  # as they are written
+
+
+@pytest.mark.parametrize("busy_wait", [True, False])
+def test_threads_wait_at_full_speed_unless_told_to_sleep(path: Path, busy_wait: bool) -> None:
+    runner = OnnxRunner(path, SessionOptions(threads=2, busy_wait=busy_wait))
+    many = np.zeros((200_000, 1, 2, 2), dtype=np.uint8)
+    shares = []
+    for _ in range(5):
+        wait_for_idle_threads()
+        runner.run(many)
+        before = time.process_time()
+        time.sleep(0.02)
+        shares.append((time.process_time() - before) / 0.02)
+    assert (np.median(shares) > 0.1) == busy_wait

@@ -223,7 +223,9 @@ def test_what_is_wrong_is_told_in_words(chromium: "Browser", server: Server) -> 
         text = {"name": "a.txt", "mimeType": "text/plain", "buffer": b"text"}
         page.set_input_files("#file", text)  # type: ignore[arg-type]
         page.wait_for_selector("#problem:visible")
-        assert (page.text_content("#problem") or "").startswith("content type 'text/plain': wanted")
+        wanted = "body: not a readable image: of no known format"
+        assert page.text_content("#problem") == wanted
+        page.wait_for_selector("#picture", state="hidden")
         draw(page, "1")
         wait_for_best(page, "1")
         assert not page.is_visible("#problem")
