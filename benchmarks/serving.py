@@ -79,7 +79,7 @@ def measured_run(run: Path, provider: str, clients: int, seconds: float) -> Resu
     requests = [post(body, "image/png") for body in png_files(images)]
     options = ("--run", run, "--provider", provider)
     with running_server(*options) as server:
-        correct = correct_through_http(port_of(server), requests, labels)
+        correct = correct_through_http(server.port, requests, labels)
         one = loaded(server, requests, 1, seconds)
         concurrent = loaded(server, requests, clients, seconds)
     with running_server(*options, "--max-batch", "1") as server:
@@ -118,16 +118,11 @@ def png_files(images: Images) -> Iterable[bytes]:
         yield stream.getvalue()
 
 
-def port_of(server: Server) -> int:
-    """Return where it listens."""
-    return int(server.url.rstrip("/").rpartition(":")[2])
-
-
 def loaded(server: Server, requests: list[bytes], clients: int, seconds: float) -> Result:
     """Return what clients get, and the mean size of the batches that it came of."""
-    load_of(port_of(server), requests, clients, WARM_UP_SECONDS)
+    load_of(server.port, requests, clients, WARM_UP_SECONDS)
     before = batches_of(server)
-    load = load_of(port_of(server), requests, clients, seconds)
+    load = load_of(server.port, requests, clients, seconds)
     after = batches_of(server)
     images, batches = (late - early for late, early in zip(after, before, strict=True))
     return load.summary() | {"mean_batch": round(images / batches, 2)}

@@ -1,6 +1,6 @@
 """The options of `evaluate`, in groups: each reaches the command as one dict of its values.
 
-`predict` has some of them too.
+`predict` and `serve` have some of them too.
 """
 
 import functools

@@ -51,7 +51,7 @@ class Limits:
     max_batch: int = 32
     queue_size: int = 256
     timeout_seconds: float = 10.0
-    max_body_bytes: int = 16 << 20
+    max_body_bytes: int = 16_000_000
 
     @property
     def max_bytes_of_all_bodies(self) -> int:

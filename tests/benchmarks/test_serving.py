@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.http_load import load_of, post
-from benchmarks.serving import correct_through_http, is_sound, loaded, png_files, port_of
+from benchmarks.serving import correct_through_http, is_sound, loaded, png_files
 from benchmarks.serving_tables import serving_table
 from data import load_dataset
 from tests.serve.servers import running_server
@@ -35,7 +35,7 @@ def test_load_counts_answers_errors_and_batches(finished_run: Path, tiny_npz: Pa
     images, labels = np.array(test.images), np.array(test.labels)
     requests = [post(body, "image/png") for body in png_files(images)]
     with running_server("--run", finished_run) as server:
-        port = port_of(server)
+        port = server.port
         found = loaded(server, requests, 8, 0.3)
         assert found["errors"] == 0
         assert found["requests"] > 8

@@ -1,5 +1,7 @@
 """`serve` in a real process: it starts, answers, stops; and what keeps it from starting."""
 
+import contextlib
+import http.client
 import io
 import json
 import signal
@@ -28,6 +30,16 @@ Capture = pytest.CaptureFixture[str]
 def server(digits_run: Path) -> Iterator[Server]:
     with running_server("--run", digits_run) as server:
         yield server
+
+
+DARK = np.zeros((28, 28), dtype=np.uint8)
+
+
+def wait_for(server: Server, metric: str) -> None:
+    end = time.monotonic() + 20
+    while metric not in server.get("metrics")[1].splitlines():
+        assert time.monotonic() < end, metric
+        time.sleep(0.01)
 
 
 def png_of(pixels: np.ndarray) -> bytes:
@@ -77,20 +89,32 @@ def test_answers_are_those_of_predict(
 
 def test_image_bomb_and_nonsense_do_not_stop_it(server: Server) -> None:
     assert server.predict(b"nonsense", "image/png")[0] == 422
-    with socket.create_connection(("127.0.0.1", int(server.url.split(":")[2][:-1]))) as plain:
+    with socket.create_connection(("127.0.0.1", server.port)) as plain:
         plain.sendall(b"nonsense\r\n\r\n")
         assert plain.recv(100).startswith(b"HTTP/1.1 400 ")
     assert server.get("healthz")[0] == 200
 
 
 def test_too_long_a_head_is_refused(server: Server) -> None:
-    with socket.create_connection(("127.0.0.1", int(server.url.split(":")[2][:-1]))) as plain:
+    with socket.create_connection(("127.0.0.1", server.port)) as plain:
         plain.sendall(b"GET / HTTP/1.1\r\nA: " + b"a" * 20_000)
         assert plain.recv(100).startswith(b"HTTP/1.1 400 ")
 
 
+def test_body_that_is_too_large_is_refused_and_the_connection_can_be_used_again(
+    server: Server,
+) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    with contextlib.closing(connection):
+        for body, status in ((b"a" * 20_000_000, 413), (png_of(DARK), 200)):
+            connection.request("POST", "/v1/predict", body, {"Content-Type": "image/png"})
+            with connection.getresponse() as response:
+                assert response.status == status
+                response.read()
+
+
 def test_concurrent_requests_share_batches(server: Server) -> None:
-    image = png_of(np.zeros((28, 28), dtype=np.uint8))
+    image = png_of(DARK)
     statuses: list[int] = []
 
     def ask() -> None:
@@ -130,6 +154,24 @@ def slow_model(tmp_path: Path) -> Path:
     return write_model(tmp_path / "slow.onnx", [*linear_nodes(logits="plain"), *first, *nodes])
 
 
+def test_request_whose_client_has_gone_is_not_computed(slow_model: Path) -> None:
+    image = png_of(np.full((2, 2), 9, dtype=np.uint8))
+    head = "POST /v1/predict HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nContent-Length: "
+    with running_server("--onnx", slow_model, "--max-batch", "1") as server:
+        clients = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(3)]
+        for client in clients:
+            client.sendall(f"{head}{len(image)}\r\n\r\n".encode() + image)
+        wait_for(server, "onnxproof_queue_images 2.0")
+        for client in clients:
+            client.close()
+        gone = 'onnxproof_http_requests_total{route="/v1/predict",status="499"} 3.0'
+        wait_for(server, gone)
+        wait_for(server, "onnxproof_queue_images 0.0")
+        wait_for(server, "onnxproof_images_total 1.0")
+        assert server.predict(image, "image/png")[0] == 200
+        assert "onnxproof_images_total 2.0" in server.get("metrics")[1]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_ends_it_when_what_was_accepted_is_answered(
     slow_model: Path, number: signal.Signals
@@ -144,10 +186,7 @@ def test_signal_ends_it_when_what_was_accepted_is_answered(
         threads = [threading.Thread(target=ask) for _ in range(4)]
         for thread in threads:
             thread.start()
-        end = time.monotonic() + 20
-        while "onnxproof_queue_images 3.0" not in server.get("metrics")[1]:
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        wait_for(server, "onnxproof_queue_images 3.0")
         code, errors = server.stopped(number)
         for thread in threads:
             thread.join()
@@ -161,7 +200,7 @@ def test_signal_ends_it_when_what_was_accepted_is_answered(
 
 def test_second_signal_does_not_wait(finished_run: Path) -> None:
     with running_server("--run", finished_run) as server:
-        port = int(server.url.split(":")[2][:-1])
+        port = server.port
         with socket.create_connection(("127.0.0.1", port)) as plain:
             # A body that does not end: the server would wait for it as long as it may take.
             plain.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\n")

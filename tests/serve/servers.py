@@ -30,6 +30,10 @@ class Server:
     def url(self) -> str:
         return str(self.document["url"])
 
+    @property
+    def port(self) -> int:
+        return int(self.url.rstrip("/").rpartition(":")[2])
+
     def get(self, path: str) -> tuple[int, str]:
         return response_of(urllib.request.Request(self.url + path))
 

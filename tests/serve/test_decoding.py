@@ -92,6 +92,13 @@ def test_what_is_no_image_is_422(body: bytes) -> None:
     assert "0x" not in detail  # of no address in memory
 
 
+def test_formats_that_strangers_do_not_need_are_422() -> None:
+    assert problem(file_of(PIXELS, "TGA"), "image/x-tga") == (
+        422,
+        "body: not a readable image: of no known format",
+    )
+
+
 def test_image_bomb_is_422() -> None:
     stream = io.BytesIO()
     Image.new("1", (MAX_PIXELS // 1000, 1001)).save(stream, "PNG")
