@@ -100,6 +100,7 @@ def command(
     """
     from commands.classifier import opened_classifier
     from commands.console import log, print_json, results, show_log
+    from commands.progress import step_progress
     from evaluate.session_options import SessionOptions
     from serve.app import Serving
     from serve.model import Limits, ServedModel
@@ -116,7 +117,9 @@ def command(
     with bound_socket(host, port) as listener:
         # The event loop and the decoders need the CPUs that ONNX Runtime's threads would wait on.
         session = SessionOptions(provider=provider, busy_wait=False)
-        classifier = opened_classifier(run, onnx, input_form, precision, session)
+        with step_progress("serve") as progress:
+            progress("opening", 0, 0)
+            classifier = opened_classifier(run, onnx, input_form, precision, session)
         served = ServedModel(
             model=classifier.model,
             precision=classifier.precision,
@@ -147,6 +150,7 @@ def command(
             results.file.flush()
 
         serving = Serving(served, limits, debug=invocation.debug)
-        serving.warm_up()
+        with step_progress("serve") as progress:
+            serving.warm_up(progress)
         with invocation.deferred_stop() as is_stop_asked:
             run_server(serving, listener, on_listening=tell, is_stop_asked=is_stop_asked)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -51,14 +51,18 @@ class Serving:
         self._answering = Answering(served, limits, self._batcher)
         self.app = self._new_app(debug)
 
-    def warm_up(self) -> None:
+    def warm_up(self, on_step: Callable[[str, int, int], None]) -> None:
         """Compute a batch of every size there can be, so that no request pays for the first.
+
+        Args:
+            on_step: is told how it goes on.
 
         Raises:
             OnnxproofError: the graph could not be run.
         """
-        for size in self._batch_sizes:
+        for number, size in enumerate(self._batch_sizes, start=1):
             self._served.rankings(np.zeros((size, *self._served.image_shape), dtype=np.uint8))
+            on_step("warming up, batches", number, len(self._batch_sizes))
 
     def health(self) -> Health:
         """Return what /healthz says."""

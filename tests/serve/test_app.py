@@ -225,7 +225,10 @@ def test_warm_up_computes_every_size() -> None:
         sizes.append(len(images))
         return brightness_rankings(images)
 
-    Serving(stub_model(noted), Limits(max_batch=20)).warm_up()
+    told: list[tuple[int, int]] = []
+    served = Serving(stub_model(noted), Limits(max_batch=20))
+    served.warm_up(lambda _, done, total: told.append((done, total)))
+    assert told == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
     assert sizes == [1, 2, 4, 8, 16]
 
 
