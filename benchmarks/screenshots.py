@@ -1,6 +1,7 @@
-"""Pictures for the README: `python -m benchmarks.screenshots --run RUN`.
+"""Pictures for the README: `python -m benchmarks.screenshots --report RUN --serve RUN`.
 
-Writes docs/report.png, the head of the run's report, from a headless Chromium.
+Writes docs/report.png, the head of a run's report, and docs/serve.png, the page of a run's server
+with a digit drawn by the mouse, from a headless Chromium.
 """
 
 import shutil
@@ -15,18 +16,23 @@ import click
 from playwright.sync_api import Browser, sync_playwright
 
 from benchmarks.measuring import ROOT
+from tests.serve.hand import draw, wait_for_best
+from tests.serve.servers import running_server
 
 DOCS = ROOT / "docs"
-REPORT_SIZE = (1100, 1500)  # width, height in pixels
+REPORT_SIZE, SERVE_SIZE = (1100, 1500), (1100, 860)  # width, height in pixels
+DIGIT = "3"
 
 
 @click.command()
-@click.option("--run", required=True, type=click.Path(exists=True, path_type=Path))
-def main(run: Path) -> None:
-    """Take the pictures of a run that was evaluated."""
+@click.option("--report", required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--serve", required=True, type=click.Path(exists=True, path_type=Path))
+def main(report: Path, serve: Path) -> None:
+    """Take the pictures, of a run that was evaluated and of one that knows digits."""
     DOCS.mkdir(exist_ok=True)
     with _chromium() as browser:
-        take_report(browser, run)
+        take_report(browser, report)
+        take_page(browser, serve)
 
 
 def take_report(browser: Browser, run: Path) -> None:
@@ -40,6 +46,18 @@ def take_report(browser: Browser, run: Path) -> None:
         page.goto(page_file.as_uri())
         page.locator(".made").evaluate("line => line.remove()")  # names this machine's folders
         page.screenshot(path=DOCS / "report.png")
+
+
+def take_page(browser: Browser, run: Path) -> None:
+    """Write docs/serve.png."""
+    with running_server("--run", run) as server:
+        width, height = SERVE_SIZE
+        page = browser.new_page(viewport={"width": width, "height": height})
+        page.goto(server.url)
+        page.wait_for_selector("#bars li")
+        draw(page, DIGIT)
+        wait_for_best(page, DIGIT)
+        page.screenshot(path=DOCS / "serve.png")
 
 
 @contextmanager

@@ -69,7 +69,7 @@ def _table(runs: Sequence[RunRecords]) -> Table:
                 )
             )
         if not run.evaluations:
-            rows.append((run.name, "not evaluated", "–", *[NOT_MEASURED] * 4))
+            rows.append((run.name, "not evaluated", "not proved", *[NOT_MEASURED] * 4))
     return Table(
         caption="All runs of this page",
         columns=(

@@ -8,6 +8,8 @@ from artifacts.export_records import Export, Variant
 from report.names import name_of
 from report.numbers import NOT_MEASURED, count, megabytes, percent, percent_interval, small, times
 
+ITSELF = ("itself", "itself")  # the reference beside the reference: flips, McNemar's p
+
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
@@ -30,7 +32,7 @@ def accuracy_table(evaluations: Sequence[Evaluation]) -> Table:
     for number, evaluation in enumerate(evaluations):
         parity = evaluation.parity
         if number == 0 and parity is not None and parity.reference != "onnx":
-            rows.append(("PyTorch, float32", *accuracy_cells(parity.pytorch_accuracy), "–", "–"))
+            rows.append(("PyTorch, float32", *accuracy_cells(parity.pytorch_accuracy), *ITSELF))
         chance = NOT_MEASURED
         if parity is not None and parity.mcnemar_p is not None:
             chance = f"{parity.mcnemar_p:.2g}"
@@ -114,7 +116,7 @@ def variants_table(export: Export, evaluations: Sequence[Evaluation]) -> Table:
     rows = []
     for precision, variant in export.variants.items():
         timing = largest.get(variant.precision)
-        beside = "–" if precision == "float32" else NOT_MEASURED
+        beside = "itself" if precision == "float32" else NOT_MEASURED
         if timing is not None and timing.float32_speedup is not None:
             ratio = times(timing.float32_speedup, timing.float32_speedup_ci95)
             beside = f"{ratio} at batch {timing.batch_size}"

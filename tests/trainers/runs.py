@@ -58,7 +58,7 @@ def stop_at(
         if seen[0] == (epoch - 1) * total + batch:
             signal.raise_signal(number)
 
-    monkeypatch.setattr("commands.console.TrainingProgress.on_batch", on_batch)
+    monkeypatch.setattr("commands.progress.TrainingProgress.on_batch", on_batch)
 
 
 def history(run: RunDirectory) -> list[dict[str, Any]]:

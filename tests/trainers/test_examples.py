@@ -96,7 +96,7 @@ def test_stopped_training_leaves_no_reader(
             signal.raise_signal(signal.SIGTERM)
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("commands.console.TrainingProgress.on_batch", on_batch)
+    monkeypatch.setattr("commands.progress.TrainingProgress.on_batch", on_batch)
     monkeypatch.setattr("trainers.batches.CHUNK_EXAMPLES", 16)
     options = ("--image-memory", "0", "--batch-size", "8")
     assert train(tiny_npz, tmp_path / "run", *options) == 143

@@ -16,7 +16,8 @@ from tests.trainers.runs import TORCHRUN, arguments, differences, history, start
 from trainers.processes import processes_of
 
 WAIT_SECONDS = 120
-UNEVEN = ("--batch-size", "17")  # parts of 8 and 9, the last batch of 10
+# Parts of 8 and 9, the last batch of 10; a test split of 67, which is not even either.
+UNEVEN = ("--batch-size", "17", "--test-curve")
 EPOCHS = 60
 
 
@@ -81,7 +82,7 @@ def test_process_may_have_no_part_of_a_batch(
     tiny_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    options = ("--batch-size", "1", "--subset", "0.3")
+    options = ("--batch-size", "1", "--subset", "0.3", "--test-curve")
     alone, together = RunDirectory(tmp_path / "one"), RunDirectory(tmp_path / "two")
     assert train(tiny_npz, alone.root, *options, epochs=3) == 0
     by_two(tiny_npz, together, *options)

@@ -121,7 +121,7 @@ def test_second_signal_does_not_wait_for_the_step(
         signal.raise_signal(signal.SIGINT)
         raise AssertionError("the second signal was waited for")
 
-    monkeypatch.setattr("commands.console.TrainingProgress.on_batch", on_batch)
+    monkeypatch.setattr("commands.progress.TrainingProgress.on_batch", on_batch)
     assert train(tiny_npz, folder / "run") == 130
 
 
@@ -136,6 +136,6 @@ def test_long_epoch_is_saved_before_its_end(
             state = load_resume_state(run.resume)
             positions.add((state.epoch, state.batches))
 
-    monkeypatch.setattr("commands.console.TrainingProgress.on_batch", on_batch)
+    monkeypatch.setattr("commands.progress.TrainingProgress.on_batch", on_batch)
     assert train(tiny_npz, run.root, "--batch-size", "60", epochs=2) == 0
     assert positions == {(1, 1), (1, 2), (2, 0), (2, 1), (2, 2)}

@@ -25,7 +25,7 @@ def train_until(
             raise Stop
 
     with monkeypatch.context() as patch:
-        patch.setattr("commands.console.TrainingProgress.on_epoch", stop)
+        patch.setattr("commands.progress.TrainingProgress.on_epoch", stop)
         with pytest.raises(Stop):
             train(npz, run, model=model)
 
