@@ -20,7 +20,7 @@ from tests.serve.hand import draw, wait_for_best
 from tests.serve.servers import running_server
 
 DOCS = ROOT / "docs"
-REPORT_SIZE, SERVE_SIZE = (1100, 1500), (1100, 860)  # width, height in pixels
+REPORT_SIZE, SERVE_SIZE = (1100, 1500), (1100, 900)  # width, height in pixels
 DIGIT = "3"
 
 
@@ -57,6 +57,7 @@ def take_page(browser: Browser, run: Path) -> None:
         page.wait_for_selector("#bars li")
         draw(page, DIGIT)
         wait_for_best(page, DIGIT)
+        page.wait_for_timeout(500)  # the bars still move
         page.screenshot(path=DOCS / "serve.png")
 
 
