@@ -76,6 +76,7 @@ def _images(record: "RunRecords", options: ImageOptions) -> "tuple[SplitImages, 
     """Return the images that the page shows; why there are none, where their dataset is gone."""
     from report.galleries import SplitImages, shown_indices
 
+    record_name = "imported.json" if record.imported else "recipe.json"
     try:
         dataset = _dataset(record, options)
         if dataset is None:
@@ -84,9 +85,9 @@ def _images(record: "RunRecords", options: ImageOptions) -> "tuple[SplitImages, 
         test = dataset.split("test").images
         shown = {index: test[index] for index in shown_indices(record)}
     except DatasetError as error:
-        broken = Link(name="dataset", of="recipe.json", holds=None, detail=str(error))
-        return SplitImages(images={}, missing=str(error)), broken
-    return SplitImages(images=shown), Link(name="dataset", of="recipe.json", holds=True)
+        unknown = Link(name="dataset", of=record_name, holds=None, detail=str(error))
+        return SplitImages(images={}, missing=str(error)), unknown
+    return SplitImages(images=shown), Link(name="dataset", of=record_name, holds=True)
 
 
 def _dataset(record: "RunRecords", options: ImageOptions) -> Dataset | None:

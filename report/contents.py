@@ -61,6 +61,7 @@ class Contents:
         headline: the verdict on all evaluations.
         passed: of all; None where there is none.
         verdicts: one an evaluation.
+        left_out: evaluations of other files than the run now has, a sentence each.
         sections: the rest.
         chain: links with the sha256 of what they speak of.
         commands: what was typed, in its order.
@@ -71,6 +72,7 @@ class Contents:
     headline: str
     passed: bool | None
     verdicts: Sequence[Verdict]
+    left_out: Sequence[str]
     sections: Sequence[Section]
     chain: Table
     commands: Sequence[str]
@@ -105,6 +107,7 @@ def contents_of(run: RunRecords, test_images: SplitImages, dataset: Link | None)
             )
             for evaluation in evaluations
         ],
+        left_out=[f"{one.file} is left out: it {one.why}." for one in run.left_out],
         sections=[
             _accuracy(run),
             _training(run),

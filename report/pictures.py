@@ -52,7 +52,9 @@ def cards(
 
 
 def _card(example: ShownExample, image: Images | None, classes: Sequence[str]) -> Card:
-    label = "without a label" if example.label is None else f"label {classes[example.label]}"
+    label = "without a label"
+    if example.label is not None:
+        label = f"label {_class_name(classes, example.label)}"
     title = f"#{example.index}, {label}"
     return Card(
         title=title,
@@ -60,7 +62,7 @@ def _card(example: ShownExample, image: Images | None, classes: Sequence[str]) -
         source=None if image is None else data_uri(image),
         probabilities=[
             Probability(
-                name=classes[index],
+                name=_class_name(classes, index),
                 is_label=index == example.label,
                 onnx=_written(example.onnx[place]),
                 onnx_share=example.onnx[place] or 0.0,
@@ -71,6 +73,11 @@ def _card(example: ShownExample, image: Images | None, classes: Sequence[str]) -
         ],
         has_reference=example.reference is not None,
     )
+
+
+def _class_name(classes: Sequence[str], index: int) -> str:
+    """Return a class' name; its number where nothing names it, as of images without labels."""
+    return classes[index] if index < len(classes) else str(index)
 
 
 def data_uri(image: NDArray[np.uint8]) -> str:

@@ -1,12 +1,12 @@
 """The chain of hashes, and the commands that make all of it again."""
 
 from artifacts.verification import Link
-from report.reading import RunRecords
+from report.reading import EVALUATIONS, RunRecords
 from report.tables import Table
 
 
 def chain_table(run: RunRecords, dataset: Link | None) -> Table:
-    """Return each link with the sha256 of what it speaks of, stale evaluations too.
+    """Return each link with the sha256 of what it speaks of.
 
     Args:
         run: its records.
@@ -14,12 +14,8 @@ def chain_table(run: RunRecords, dataset: Link | None) -> Table:
     """
     hashes = _hashes(run)
     links = [*([dataset] if dataset else []), *run.links]
-    rows: list[tuple[str, ...]] = [
+    rows = [
         (link.name, hashes.get(link.name, "not recorded"), link.of, _told(link)) for link in links
-    ]
-    rows += [
-        (left.file, run.evaluations_sha256[left.file], "export.json", f"left out: {left.why}")
-        for left in run.left_out
     ]
     return Table(
         caption="The chain of hashes: what each file is, and which record says so",
@@ -45,7 +41,8 @@ def _hashes(run: RunRecords) -> dict[str, str]:
 
 
 def _told(link: Link) -> str:
-    verdict = {True: "holds", False: "BROKEN", None: "not checked"}[link.holds]
+    broken = "left out" if link.name.startswith(EVALUATIONS) else "BROKEN"
+    verdict = {True: "holds", False: broken, None: "not checked"}[link.holds]
     return f"{verdict}: {link.detail}" if link.detail else verdict
 
 

@@ -15,6 +15,8 @@ from artifacts.training_records import Epoch, Imported, Recipe, Training
 from artifacts.verification import Link, checked_links, stale
 from errors import ArtifactError
 
+EVALUATIONS = "evaluations/"  # how the names of evaluations begin in links
+
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut:
@@ -93,7 +95,7 @@ def read_run(run: RunDirectory) -> RunRecords:
     """
     links = _links(run)
     for link in links:
-        if link.holds is False and not link.name.startswith("evaluations/"):
+        if link.holds is False and not link.name.startswith(EVALUATIONS):
             raise ArtifactError(
                 str(run.root),
                 f"its chain of hashes is broken: {link.detail}",
@@ -120,7 +122,7 @@ def read_run(run: RunDirectory) -> RunRecords:
         evaluations=evaluations,
         left_out=left_out,
         evaluations_sha256={
-            f"evaluations/{path.name}": sha256_of_file(path)
+            f"{EVALUATIONS}{path.name}": sha256_of_file(path)
             for path in run.evaluations.glob("*.json")
         },
         links=links,
@@ -145,7 +147,7 @@ def _evaluations(
         evaluation = read_record(path, Evaluation)
         problem = stale(evaluation, export) if export else None
         if problem:
-            left_out.append(LeftOut(file=f"evaluations/{path.name}", why=problem))
+            left_out.append(LeftOut(file=f"{EVALUATIONS}{path.name}", why=problem))
         else:
             found.append(evaluation)
     found.sort(key=lambda evaluation: evaluation.model.precision != "float32")
