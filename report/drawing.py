@@ -11,11 +11,12 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from artifacts.files import replacing
 
@@ -34,6 +35,9 @@ CSS_VARIABLES = {
 }
 WIDTH_INCHES = 5.0  # on a phone its text is still read
 PNG_DPI = 200
+# By the ratio of the largest value to the smallest: which multiples of powers of ten are written.
+TICKS = {1000: (1.0,), 20: (1.0, 2.0, 5.0), 2: (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)}
+LEAST_RATIO = min(TICKS)  # for a logarithmic axis
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: it is found, read aloud, and set in the page's font
     "svg.hashsalt": "onnxproof",  # the same records give the same file
@@ -105,6 +109,24 @@ def legend_above(figure: Figure, columns: int = 3) -> None:
     figure.legend(
         loc="outside upper left", ncols=columns, fontsize=8.5, borderpad=0, columnspacing=1.2
     )
+
+
+def scale_for_ratios(axes: Axes, along: Literal["x", "y"], unit: str = "") -> None:
+    """Let equal ratios be equally far apart where values span some, with ticks that can be read.
+
+    Args:
+        axes: that hold all that is drawn already.
+        along: which of its two.
+        unit: stands behind each number.
+    """
+    axis = axes.xaxis if along == "x" else axes.yaxis
+    low, high = axis.get_data_interval()
+    if low > 0 and high / low >= LEAST_RATIO:  # else no power of ten might be left to write at
+        (axes.set_xscale if along == "x" else axes.set_yscale)("log")
+        subs = next(subs for least, subs in TICKS.items() if high / low >= least)
+        axis.set_major_locator(LogLocator(subs=subs))
+        axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}{unit}"))
 
 
 def save_plot(path: Path, figure: Figure) -> None:

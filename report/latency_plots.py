@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
 from artifacts.evaluation_records import Evaluation
 from artifacts.latency_records import LatencyRecord, Timing
-from report.drawing import MARKERS, MUTED, SERIES, Plot, legend_above, new_figure
+from report.drawing import MARKERS, MUTED, SERIES, Plot, legend_above, new_figure, scale_for_ratios
 from report.names import name_of
 from report.numbers import milliseconds, milliseconds_interval, times
 
@@ -47,10 +45,7 @@ def latency_plot(evaluations: Sequence[Evaluation]) -> Plot | None:
             )
         axes.set_xticks(range(len(sizes)), [str(size) for size in sizes])
         axes.set_xlim(-0.5, len(sizes) - 0.5)
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        scale_for_ratios(axes, "y")
         axes.set(xlabel="images in a batch", ylabel="median latency, ms")
         legend_above(figure)
     return Plot(
@@ -92,10 +87,7 @@ def speedup_plot(evaluations: Sequence[Evaluation]) -> Plot | None:
             )
         axes.set_yticks(range(len(ratios)), [name for name, _ in ratios])
         axes.set_ylim(len(ratios) - 0.5, -0.5)
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        scale_for_ratios(axes, "x", "×")
         axes.set_xlabel("times as fast as PyTorch")
         axes.grid(visible=False, axis="y")
     return Plot(

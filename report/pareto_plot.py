@@ -4,10 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 from scipy.stats import binomtest
 
-from report.drawing import MUTED, SERIES, Plot, legend_above, new_figure, save_plot
+from report.drawing import (
+    MUTED,
+    SERIES,
+    Plot,
+    legend_above,
+    new_figure,
+    save_plot,
+    scale_for_ratios,
+)
 from report.numbers import NOT_MEASURED, megabytes, milliseconds, milliseconds_interval, percent
 from report.pareto import Point, dominating
 
@@ -77,9 +84,7 @@ def _figure(points: Sequence[Point], title: str | None) -> Figure:
             )
         legend_above(figure, columns=2 if len({p.name for p in points}) == 1 else 1)
         axes.set(xlabel="median latency, ms (less is better)", ylabel="test accuracy, %")
-        axes.set_xscale("log")
-        for number_of in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
-            number_of(FuncFormatter(lambda value, _: f"{value:.2g}"))
+        scale_for_ratios(axes, "x")
         axes.margins(0.2)
         axes.set_ylim(_accuracy_axis(points))
         if title:  # alone, without a caption

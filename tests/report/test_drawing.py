@@ -1,9 +1,11 @@
+import itertools
 import re
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from report.drawing import CSS_VARIABLES, Plot, inline_svg, new_figure, save_plot
+from report.drawing import CSS_VARIABLES, Plot, inline_svg, new_figure, save_plot, scale_for_ratios
 
 CSS = (Path(__file__).parents[2] / "report" / "page" / "report.css").read_text()
 
@@ -35,6 +37,27 @@ def test_inline_drawing_takes_colours_and_font_of_the_page() -> None:
     assert "a title</text>" in svg  # text, not outlines
     assert 'role="img" aria-labelledby="one-title one-caption"' in svg
     assert "&lt;b&gt;&amp; co" in svg
+
+
+@pytest.mark.parametrize("high", [1.1, 1.9, 2.1, 5.0, 30.0, 400.0, 30_000.0])
+@pytest.mark.parametrize("along", ["x", "y"])
+def test_axis_has_ticks_that_can_be_read(along: Literal["x", "y"], high: float) -> None:
+    with new_figure() as (figure, axes):
+        axes.plot([1.0, high], [1.0, high], "o")
+        scale_for_ratios(axes, along, " ms")
+    figure.draw_without_rendering()
+    axis = axes.xaxis if along == "x" else axes.yaxis
+    low_end, high_end = axis.get_view_interval()
+    labels = [
+        tick.label1
+        for tick in axis.get_major_ticks()
+        if low_end <= tick.get_loc() <= high_end and tick.label1.get_text()
+    ]
+    assert 2 <= len(labels) <= 12
+    assert all(label.get_text().endswith(" ms") for label in labels)
+    boxes = [label.get_window_extent() for label in labels]
+    assert not any(one.overlaps(other) for one, other in itertools.pairwise(boxes))
+    assert not any(label.get_text() for label in axis.get_minorticklabels())
 
 
 def test_names_that_the_font_lacks_are_no_warning(tmp_path: Path) -> None:
