@@ -36,7 +36,7 @@ CSS_VARIABLES = {
 WIDTH_INCHES = 5.0  # on a phone its text is still read
 PNG_DPI = 200
 # By the ratio of the largest value to the smallest: which multiples of powers of ten are written.
-TICKS = {1000: (1.0,), 20: (1.0, 2.0, 5.0), 2: (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)}
+TICKS = {1000: (1.0,), 50: (1.0, 3.0), 20: (1.0, 2.0, 5.0), 2: (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)}
 LEAST_RATIO = min(TICKS)  # for a logarithmic axis
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: it is found, read aloud, and set in the page's font
