@@ -10,6 +10,7 @@ from artifacts.environment import is_installed
 from artifacts.evaluation_records import Evaluation
 from artifacts.logits import Images
 from artifacts.run_directory import RunDirectory
+from artifacts.run_lock import locked_run
 from commands.main import command_line
 from commands.progress import step_progress
 from commands.run_data import dataset_of_run
@@ -32,7 +33,7 @@ def evaluate_step(
     from evaluate.evaluation import evaluate
     from evaluate.subject import subject_of_run
 
-    with step_progress("evaluation") as progress:
+    with locked_run(run), step_progress("evaluation") as progress:
         progress("hashes", 0, 0)
         exported = exported_network(run, precision)
         progress("dataset", 0, 0)
@@ -76,10 +77,6 @@ def evaluate_file_step(
         progress("dataset", 0, 0)
         data = load_dataset(dataset, data_dir=data_dir, image_size=image_size)
         progress("opening, first images", 0, 0)
-        return evaluate(
-            subject_of_file(onnx, data, InputOptions(**input_options), reference_onnx),
-            data,
-            options,
-            on_step=progress,
-            command=command_line(),
-        )
+        subject = subject_of_file(onnx, data, InputOptions(**input_options), reference_onnx)
+        with locked_run(subject.run):
+            return evaluate(subject, data, options, on_step=progress, command=command_line())

@@ -8,6 +8,7 @@ from artifacts.chain import trained_network
 from artifacts.engine import Engine
 from artifacts.export_records import Variant
 from artifacts.run_directory import RunDirectory, remember_last_run
+from artifacts.run_lock import locked_run
 from artifacts.training_records import Normalization
 from commands.main import command_line
 from commands.networks import chosen_network
@@ -31,7 +32,7 @@ def export_step(
     from evaluate.provider_trial import precision_failure
     from export.export import ExportOptions, export
 
-    with step_progress("export") as progress:
+    with locked_run(run), step_progress("export") as progress:
         progress("hashes", 0, 0)
         trained = trained_network(run)
         options = options or ExportOptions()
@@ -95,15 +96,16 @@ def import_step(options: ImportOptions) -> RunDirectory:
         )
     assert chosen.weights is not None
     run = run_for(options.run, dataset, chosen.network)
-    imported_network(
-        run,
-        chosen.network,
-        chosen.weights,
-        dataset,
-        spec=dataset_spec(dataset, options.dataset, options.data_dir, options.image_size),
-        normalization=options.normalization or chosen.normalization,
-        classes=chosen.classes,
-        command=command_line(),
-    )
+    with locked_run(run, create=True):
+        imported_network(
+            run,
+            chosen.network,
+            chosen.weights,
+            dataset,
+            spec=dataset_spec(dataset, options.dataset, options.data_dir, options.image_size),
+            normalization=options.normalization or chosen.normalization,
+            classes=chosen.classes,
+            command=command_line(),
+        )
     remember_last_run(run)
     return run

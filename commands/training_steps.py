@@ -9,6 +9,7 @@ import click
 
 from artifacts.choices import RecipeName
 from artifacts.run_directory import RunDirectory, remember_last_run
+from artifacts.run_lock import locked_run
 from artifacts.training_records import Training
 from commands.main import Invocation, command_line
 from commands.networks import ChosenNetwork, chosen_network
@@ -103,6 +104,8 @@ def _trained(
     )
     invocation = click.get_current_context().ensure_object(Invocation)
     with contextlib.ExitStack() as stack:
+        if processes.writes:
+            stack.enter_context(locked_run(run, create=True))
         watchers = _watchers(options, run, processes, stack)
         stop_requested = stack.enter_context(invocation.deferred_stop())
         training = train(

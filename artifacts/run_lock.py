@@ -1,0 +1,91 @@
+"""One process at a time writes a run, and what a killed one left there is removed.
+
+What is locked is the directory itself (flock): the kernel lets go of it when the process ends,
+however it ends, and no file is left behind that a later process could stumble over.
+"""
+
+import contextlib
+import errno
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from artifacts.files import TEMPORARY_PREFIX
+from artifacts.run_directory import RunDirectory
+from errors import UnfinishedError
+
+try:
+    import fcntl
+except ImportError:  # Windows has no flock
+    fcntl = None  # type: ignore[assignment]
+
+log = logging.getLogger("onnxproof")
+
+
+@contextlib.contextmanager
+def locked_run(run: RunDirectory, *, create: bool = False) -> Iterator[None]:
+    """Let this process alone write the run while the block lasts.
+
+    Args:
+        run: whose directory is locked; where there is none, there is nothing to lock.
+        create: make the directory; it goes again if it is empty in the end.
+
+    Raises:
+        UnfinishedError: another process writes it, or the directory cannot be written.
+    """
+    if create:
+        _make(run.root)
+    if not run.root.is_dir():
+        yield
+        return
+    descriptor = os.open(run.root, os.O_RDONLY) if fcntl is not None else None
+    try:
+        if descriptor is not None:
+            _lock(descriptor, run.root)
+            _remove_leftovers(run)
+        yield
+    finally:
+        if create:
+            with contextlib.suppress(OSError):  # it is not empty
+                run.root.rmdir()
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _make(root: Path) -> None:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnfinishedError(
+            str(root),
+            f"cannot be written: {error.strerror}",
+            hint="name another run directory with --run",
+        ) from error
+
+
+def _lock(descriptor: int, root: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UnfinishedError(
+            str(root),
+            "another process is writing it",
+            hint="wait until that one has ended, or name another run directory with --run",
+        ) from None
+    except OSError as error:
+        if error.errno not in (errno.EBADF, errno.ENOLCK, errno.ENOTSUP, errno.EINVAL):
+            raise
+        log.warning("%s cannot be locked (%s): let nothing else write it", root, error.strerror)
+
+
+def _remove_leftovers(run: RunDirectory) -> None:
+    """Remove temporary files of processes that were killed: none that writes has the lock now."""
+    for directory in (run.root, run.evaluations):
+        for path in directory.glob(f"{TEMPORARY_PREFIX}*"):
+            with contextlib.suppress(OSError):  # of a read-only directory the writer tells
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
