@@ -9,6 +9,7 @@ import errno
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,10 +17,8 @@ from artifacts.files import TEMPORARY_PREFIX
 from artifacts.run_directory import RunDirectory
 from errors import UnfinishedError
 
-try:
+if sys.platform != "win32":  # which has no flock: there nothing is locked
     import fcntl
-except ImportError:  # Windows has no flock
-    fcntl = None  # type: ignore[assignment]
 
 log = logging.getLogger("onnxproof")
 
@@ -30,31 +29,28 @@ def locked_run(run: RunDirectory, *, create: bool = False) -> Iterator[None]:
 
     Args:
         run: whose directory is locked; where there is none, there is nothing to lock.
-        create: make the directory; it goes again if it is empty in the end.
+        create: make the directory; what was made goes again if it is empty in the end.
 
     Raises:
         UnfinishedError: another process writes it, or the directory cannot be written.
     """
-    if create:
-        _make(run.root)
+    made = _made(run.root) if create else []
     if not run.root.is_dir():
         yield
         return
-    descriptor = os.open(run.root, os.O_RDONLY) if fcntl is not None else None
-    try:
-        if descriptor is not None:
+    with contextlib.ExitStack() as stack:
+        if sys.platform != "win32":
+            descriptor = os.open(run.root, os.O_RDONLY)
+            stack.callback(os.close, descriptor)  # which unlocks it
             _lock(descriptor, run.root)
             _remove_leftovers(run)
+        stack.callback(_remove_empty, made)
         yield
-    finally:
-        if create:
-            with contextlib.suppress(OSError):  # it is not empty
-                run.root.rmdir()
-        if descriptor is not None:
-            os.close(descriptor)
 
 
-def _make(root: Path) -> None:
+def _made(root: Path) -> list[Path]:
+    """Make the directory; return it and those around it that were not there, innermost first."""
+    missing = [path for path in (root, *root.parents) if not path.exists()]
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -63,9 +59,18 @@ def _make(root: Path) -> None:
             f"cannot be written: {error.strerror}",
             hint="name another run directory with --run",
         ) from error
+    return missing
+
+
+def _remove_empty(directories: list[Path]) -> None:
+    with contextlib.suppress(OSError):  # one is not empty, nor are those around it
+        for directory in directories:
+            directory.rmdir()
 
 
 def _lock(descriptor: int, root: Path) -> None:
+    if sys.platform == "win32":
+        return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
