@@ -1,8 +1,8 @@
 """What an evaluation claims: evaluations/<variant>-<provider>.json, keys as in the contract."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from artifacts.choices import GraphPrecision, Layout, ReferenceSource, Scenario
 from artifacts.environment import Environment
@@ -60,6 +60,9 @@ class EvaluatedDataset(Record):
     split_sha256: Sha256
 
 
+PROVIDER_SUFFIX = "ExecutionProvider"  # of ONNX Runtime's full names: short ones are without it
+
+
 class ProviderProof(Record):
     """What was asked for, what the session got, and where ONNX Runtime put every node."""
 
@@ -70,6 +73,15 @@ class ProviderProof(Record):
     options: dict[str, str]
     cpu_nodes_allowed: bool
     tf32: bool | None  # on both sides; None on a provider that has no such thing
+
+    @property
+    def nodes_elsewhere(self) -> int:
+        """How many nodes did not run on the provider that was asked for."""
+        return sum(
+            number
+            for name, number in self.nodes.items()
+            if name.removesuffix(PROVIDER_SUFFIX).lower() != self.requested
+        )
 
 
 class ClassAccuracy(Record):
@@ -177,11 +189,18 @@ class ShownExample(Record):
     are theirs, in that order; None where one is not finite.
     """
 
-    index: int
-    label: int | None  # None: the example has none
-    classes: tuple[int, ...]
+    index: int = Field(ge=0)
+    label: int | None = Field(ge=0)  # None: the example has none
+    classes: tuple[Annotated[int, Field(ge=0)], ...]
     onnx: tuple[float | None, ...]
     reference: tuple[float | None, ...] | None  # None: there is no reference
+
+    @model_validator(mode="after")
+    def _require_a_probability_each(self) -> "ShownExample":
+        for side in (self.onnx, self.reference):
+            if side is not None and len(side) != len(self.classes):
+                raise ValueError("wanted as many probabilities as classes")
+        return self
 
 
 class ShownExamples(Record):

@@ -17,6 +17,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from artifacts.environment import usable_cpus
+from artifacts.evaluation_records import PROVIDER_SUFFIX
 from artifacts.export_records import TensorSpec
 from artifacts.logits import Logits
 from errors import UnfinishedError, UnusableError, UsageError
@@ -25,7 +26,6 @@ from evaluate.provider_errors import cause_and_remedy
 from evaluate.session_options import GPU_PROVIDERS, SessionOptions
 
 CPU = "CPUExecutionProvider"
-_SUFFIX = "ExecutionProvider"
 _NUMPY_NAMES = {"float": "float32", "double": "float64"}  # ONNX Runtime's others are numpy's
 
 
@@ -250,7 +250,7 @@ def _full_name(provider: str) -> str:
 
 
 def _short_name(full_name: str) -> str:
-    return full_name.removesuffix(_SUFFIX).lower()
+    return full_name.removesuffix(PROVIDER_SUFFIX).lower()
 
 
 def _settings_with_weights(directory: Path | None) -> onnxruntime.SessionOptions:

@@ -17,7 +17,7 @@ from report.marks import (
     is_of_one_network,
     latency_judgement,
 )
-from report.pareto import dominating, points_at
+from report.pareto import conditions_of, dominating, points_at
 from report.recommendation import Advice
 
 MOST_NAMED = 3  # of those that a note is about
@@ -58,7 +58,7 @@ class ComparedEvaluation(Record):
     accuracy_ci95_percent: Interval | None
     accuracy_mark: Mark | None
     accuracy_not_compared: str | None
-    points_lost: float | None  # of accuracy, beside PyTorch in float32
+    points_lost: float | None  # of accuracy, beside the reference: PyTorch, or another ONNX file
     loss_is_more_than_chance: bool | None  # by McNemar's exact test; None: was not asked
     flips: int | None
     largest_logit_difference: float | None
@@ -112,16 +112,26 @@ def compared_evaluations(
 
 
 def networks_of(evaluations: Sequence[NamedEvaluation]) -> list[list[NamedEvaluation]]:
-    """Return the evaluations grouped by network: the same weights on the same examples."""
+    """Return the evaluations grouped by network and machine.
+
+    That is the same weights on the same examples, and timings that may be held together.
+    """
     groups: list[list[NamedEvaluation]] = []
     for each in evaluations:
         for group in groups:
-            if is_of_one_network(group[0].evaluation, each.evaluation):
+            if _belong_together(group[0].evaluation, each.evaluation):
                 group.append(each)
                 break
         else:
             groups.append([each])
     return groups
+
+
+def _belong_together(first: Evaluation, second: Evaluation) -> bool:
+    if not is_of_one_network(first, second):
+        return False
+    timed = [(one, one.latency[0]) for one in (first, second) if one.latency]
+    return len({conditions_of(*one) for one in timed}) < 2
 
 
 def notes_of(rows: Sequence[ComparedEvaluation]) -> tuple[str, ...]:
@@ -150,8 +160,9 @@ def _dominated_by(network: Sequence[NamedEvaluation], batch_size: int | None) ->
     timed = [each for each in network if host_timing(each.evaluation, batch_size)]
     if batch_size is None:
         return {}
-    points = [points_at([each.evaluation], batch_size)[0] for each in timed]
-    names = {id(point): each.name for point, each in zip(points, timed, strict=True)}
+    found_points = [(each.name, points_at([each.evaluation], batch_size)) for each in timed]
+    names = {id(found[0]): name for name, found in found_points if found}
+    points = [found[0] for _, found in found_points if found]
     found = {names[id(point)]: dominating(point, points) for point in points}
     return {name: names[id(better)] for name, better in found.items() if better is not None}
 

@@ -215,7 +215,7 @@ def _latency(run: RunRecords) -> Section:
         return replace(section, notes=["Not measured: no evaluation timed anything."])
     unverified = [
         f"{name_of(evaluation)}, batch {timing.batch_size}: the timed outputs are not the untimed"
-        " ones, so this time is not that of a computation."
+        " ones, so this time is not that of a computation, and is left out."
         for evaluation in run.evaluations
         for timing in evaluation.latency
         if not timing.outputs_verified

@@ -66,7 +66,7 @@ def speedup_plot(evaluations: Sequence[Evaluation]) -> Plot | None:
         (f"{_with_boundary(evaluation, timing)}, batch {timing.batch_size}", timing)
         for evaluation in evaluations
         for timing in evaluation.latency
-        if timing.speedup is not None
+        if timing.speedup is not None and timing.outputs_verified
     ]
     if not ratios:
         return None
@@ -107,6 +107,8 @@ def series_of(evaluations: Sequence[Evaluation]) -> list[Series]:
     found: dict[str, dict[int, Timing]] = {}
     for evaluation in evaluations:
         for timing in evaluation.latency:
+            if not timing.outputs_verified:
+                continue  # a time of no computation; the page says so
             name = _with_boundary(evaluation, timing)
             found.setdefault(name, {})[timing.batch_size] = timing
             if timing.pytorch is not None:

@@ -46,5 +46,5 @@ def legend(comparison: Comparison, columns: Sequence[Column], signs: Signs) -> t
         lines.append("! a loss that is more than chance (McNemar's exact test)")
     lines += [note for note in comparison.notes if note.split()[0] in names]
     if comparison.batch_size is None and "p50" in names:
-        lines.append("p50: no batch size was timed by all; --batch-size chooses one")
+        lines.append("p50: there is no batch size that all have timed")
     return tuple(lines)

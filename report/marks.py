@@ -43,6 +43,9 @@ def latency_judgement(
         return Judgement()  # the table says already that one was not timed
     if other := _other_conditions(evaluation, now, baseline, was):
         return Judgement(not_compared=other)
+    if not (now.outputs_verified and was.outputs_verified):
+        whose = "the baseline's" if now.outputs_verified else "its"
+        return Judgement(not_compared=f"{whose} timed outputs are not the untimed ones")
     if _share_a_run(evaluation, now, baseline, was):
         ratio = now.float32_speedup_ci95 or _inverse(was.float32_speedup_ci95)
         if ratio is None:

@@ -32,10 +32,10 @@ def overview_of(runs: Sequence[RunRecords]) -> Overview:
     table = _table(runs)
     timed = [evaluation for run in runs for evaluation in run.evaluations if evaluation.latency]
     splits = {evaluation.dataset.split_sha256 for evaluation in timed}
-    machines = {evaluation.environment.cpu for evaluation in timed}
     sizes = common_batch_sizes(timed)
-    if len(splits) > 1 or len(machines) > 1:
-        of = "test images" if len(splits) > 1 else "machines"
+    conditions = {point.measured_on for point in (points_at(timed, sizes[-1]) if sizes else ())}
+    if len(splits) > 1 or len(conditions) > 1:
+        of = "test images" if len(splits) > 1 else "machines or numbers of threads"
         why = f"Accuracy against latency is not drawn: the evaluations are of different {of}."
         return Overview(table=table, plot=None, why_no_plot=why)
     if not sizes or not all(evaluation.accuracy for evaluation in timed):
@@ -65,7 +65,8 @@ def _table(runs: Sequence[RunRecords]) -> Table:
                     NOT_MEASURED
                     if timing is None
                     else f"batch {timing.batch_size}: {milliseconds(timing.p50_ms)},"
-                    f" {times(timing.speedup)}",
+                    f" {times(timing.speedup)}"
+                    + ("" if timing.outputs_verified else ", of outputs that are not right"),
                 )
             )
         if not run.evaluations:

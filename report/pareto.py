@@ -10,6 +10,17 @@ from artifacts.latency_records import LatencyRecord
 
 
 @dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """What two points must share for their accuracies and medians to be compared."""
+
+    split_sha256: str
+    cpu: str
+    cpus: int
+    gpu: str | None
+    threads: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Point:
     """One variant on one provider, at one batch size.
 
@@ -27,6 +38,8 @@ class Point:
         beside_float32: float32's median over this one's, from the same run; None where not timed.
         beside_float32_ci95: its interval.
         file_bytes: size of the ONNX file.
+        weights: of which network it is: sha256 of the checkpoint, or of a stranger's ONNX file.
+        measured_on: examples and machine; points of others are not held against each other.
     """
 
     name: str
@@ -42,6 +55,8 @@ class Point:
     beside_float32: float | None
     beside_float32_ci95: Interval | None
     file_bytes: int
+    weights: str
+    measured_on: "Conditions"
 
     @property
     def label(self) -> str:
@@ -57,30 +72,40 @@ class Point:
 def common_batch_sizes(evaluations: Sequence[Evaluation]) -> tuple[int, ...]:
     """Return the batch sizes that all of them timed, ascending."""
     sizes = [
-        {timing.batch_size for timing in evaluation.latency if timing.boundary == "host"}
+        {timing.batch_size for timing in evaluation.latency if _counts(timing)}
         for evaluation in evaluations
     ]
     return tuple(sorted(set.intersection(*sizes))) if sizes else ()
 
 
 def points_at(evaluations: Sequence[Evaluation], batch_size: int) -> tuple[Point, ...]:
-    """Return a point for each evaluation that timed this batch size, from numpy to numpy."""
+    """Return a point for each evaluation that timed this batch size, from numpy to numpy.
+
+    A timing whose outputs were not those of the untimed run is none.
+    """
     return tuple(
         _point(evaluation, timing)
         for evaluation in evaluations
         for timing in evaluation.latency
-        if timing.batch_size == batch_size and timing.boundary == "host"
+        if timing.batch_size == batch_size and _counts(timing)
     )
+
+
+def _counts(timing: LatencyRecord) -> bool:
+    """Return whether it is from numpy to numpy, and of a computation that gave its outputs."""
+    return timing.boundary == "host" and timing.outputs_verified
 
 
 def dominating(point: Point, others: Sequence[Point]) -> Point | None:
     """Return a point that is at least as good in everything and better in something, if one is.
 
     Accuracy and size are counts, the same whenever they are measured; of two latencies one is
-    better only where their intervals lie apart.
+    better only where their intervals lie apart. Of other examples, or another machine, none is.
     """
     for other in others:
-        if other is point or not _is_no_worse(other, point):
+        if other is point or other.measured_on != point.measured_on:
+            continue
+        if not _is_no_worse(other, point):
             continue
         if (
             is_faster(other, point)
@@ -97,7 +122,9 @@ def is_faster(first: Point, second: Point) -> bool:
     A variant and float32 on the same provider were timed in alternating blocks of one run, whose
     ratio decides; others are compared by the intervals of their medians, as two runs are.
     """
-    if first.provider == second.provider:
+    if first.measured_on != second.measured_on:
+        return False
+    if (first.provider, first.weights) == (second.provider, second.weights):
         if second.precision == "float32" and first.beside_float32_ci95 is not None:
             return first.beside_float32_ci95[0] > 1
         if first.precision == "float32" and second.beside_float32_ci95 is not None:
@@ -144,6 +171,20 @@ def _point(evaluation: Evaluation, timing: LatencyRecord) -> Point:
         beside_float32=timing.float32_speedup,
         beside_float32_ci95=timing.float32_speedup_ci95,
         file_bytes=evaluation.model.file_bytes or 0,
+        weights=evaluation.model.checkpoint_sha256 or evaluation.model.onnx_sha256,
+        measured_on=conditions_of(evaluation, timing),
+    )
+
+
+def conditions_of(evaluation: Evaluation, timing: LatencyRecord) -> Conditions:
+    """Return on what and with what a timing was made."""
+    environment, gpu = evaluation.environment, evaluation.machine.gpu
+    return Conditions(
+        split_sha256=evaluation.dataset.split_sha256,
+        cpu=environment.cpu,
+        cpus=environment.cpus,
+        gpu=gpu.name if gpu else None,
+        threads=timing.threads,
     )
 
 

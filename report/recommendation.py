@@ -36,7 +36,7 @@ def _why(best: Point, points: Sequence[Point]) -> str:
     if best.precision == "float32":
         others = [point for point in points if point is not best]
         if not others:
-            return "nothing else was evaluated"
+            return "nothing else was timed"
         measured = ", ".join(_measured(one) for one in others)
         return f"nothing that passed is faster by more than chance ({measured})"
     lost = "" if best.points_lost is None else f", {best.points_lost + 0:.2f} points lost"

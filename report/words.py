@@ -16,8 +16,8 @@ def headline(evaluations: Sequence[Evaluation]) -> str:
     failed = [evaluation for evaluation in evaluations if evaluation.verdict == "fail"]
     if not failed:
         if len(evaluations) == 1:
-            return f"{name_of(evaluations[0])} passed every check."
-        return f"All {len(evaluations)} evaluations passed every check."
+            return f"{name_of(evaluations[0])} passed all that was checked."
+        return f"All {len(evaluations)} evaluations passed all that was checked."
     names = ", ".join(name_of(evaluation) for evaluation in failed)
     return f"{count(len(failed), 'evaluation')} of {len(evaluations)} failed: {names}."
 
@@ -38,9 +38,10 @@ def _provider(evaluation: Evaluation) -> str:
     proof = evaluation.provider
     name = PROVIDER_NAMES.get(proof.requested, proof.requested)
     nodes = sum(proof.nodes.values())
-    elsewhere = nodes - max(proof.nodes.values(), default=0)
-    if elsewhere:
-        return f"{elsewhere} of {count(nodes, 'node')} did not run on {name}."
+    if not nodes:
+        return "Where the nodes ran is not known: ONNX Runtime named none."
+    if proof.nodes_elsewhere:
+        return f"{proof.nodes_elsewhere} of {count(nodes, 'node')} did not run on {name}."
     return f"All {count(nodes, 'node')} ran on ONNX Runtime's {name} provider."
 
 

@@ -199,7 +199,7 @@ def test_evaluation_that_timed_nothing_is_shown(capsys: Capture, run: Path) -> N
     capsys.readouterr()
     assert main(["compare", str(run), "--pareto"]) == 0
     out = capsys.readouterr().out
-    assert "no batch size was timed by all" in out
+    assert "there is no batch size that all have timed" in out
     assert "plot:" not in out
 
 

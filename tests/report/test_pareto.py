@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from report.pareto import (
+    Conditions,
     Point,
     common_batch_sizes,
     dominating,
@@ -16,6 +17,7 @@ from report.pareto import (
 from report.pareto_plot import save_pareto_plot
 from tests.evaluate.records import EVALUATION, LATENCY
 
+HERE = Conditions(split_sha256="s", cpu="a CPU", cpus=2, gpu=None, threads=2)
 FLOAT32 = Point(
     name="mlp",
     precision="float32",
@@ -30,6 +32,8 @@ FLOAT32 = Point(
     beside_float32=None,
     beside_float32_ci95=None,
     file_bytes=400,
+    weights="w",
+    measured_on=HERE,
 )
 INT8 = replace(
     FLOAT32,
@@ -76,6 +80,32 @@ def test_ratio_of_one_run_decides_on_one_provider_and_intervals_on_two() -> None
     elsewhere = replace(drifted, provider="cuda")
     assert not is_faster(elsewhere, FLOAT32)
     assert is_faster(FLOAT32, elsewhere)
+
+
+def test_ratio_to_one_networks_float32_says_nothing_of_anothers() -> None:
+    other = replace(INT8, weights="others", p50_ms=9.0, p50_ci95_ms=(8.9, 9.1), correct=999)
+    assert not is_faster(other, FLOAT32)  # though 2.5 times as fast as its own float32
+    assert is_faster(FLOAT32, other)
+    assert dominating(replace(FLOAT32, file_bytes=99), [other]) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"cpu": "another"}, {"cpus": 4}, {"threads": 1}, {"gpu": "one"}, {"split_sha256": "t"}],
+)
+def test_points_of_other_conditions_are_not_held_together(change: dict[str, object]) -> None:
+    better = replace(FLOAT32, p50_ms=0.1, p50_ci95_ms=(0.1, 0.1), correct=999, file_bytes=1)
+    assert dominating(FLOAT32, [better]) is better
+    elsewhere = replace(better, measured_on=replace(HERE, **change))  # type: ignore[arg-type]
+    assert dominating(FLOAT32, [elsewhere]) is None
+    assert not is_faster(elsewhere, FLOAT32)
+
+
+def test_time_of_outputs_that_are_not_right_is_no_point() -> None:
+    wrong = LATENCY.model_copy(update={"outputs_verified": False})
+    evaluation = EVALUATION.model_copy(update={"latency": (wrong,)})
+    assert points_at([evaluation], 1) == ()
+    assert common_batch_sizes([evaluation]) == ()
 
 
 @pytest.mark.parametrize(

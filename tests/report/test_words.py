@@ -7,7 +7,7 @@ from artifacts.evaluation_records import (
     LatencyChange,
 )
 from report.words import headline, sentences
-from tests.evaluate.records import EVALUATION, PARITY, PROOF
+from tests.evaluate.records import CPU, CUDA, EVALUATION, PARITY, PROOF
 
 LOSS = AccuracyLoss(
     points=0.8,
@@ -26,8 +26,8 @@ def changed(**parts: object) -> str:
 def test_headline_names_what_failed() -> None:
     failed = EVALUATION.model_copy(update={"verdict": "fail"})
     assert headline([]).startswith("Nothing is proved")
-    assert headline([EVALUATION]) == "float32 on cuda passed every check."
-    assert headline([EVALUATION, EVALUATION]) == "All 2 evaluations passed every check."
+    assert headline([EVALUATION]) == "float32 on cuda passed all that was checked."
+    assert headline([EVALUATION, EVALUATION]) == "All 2 evaluations passed all that was checked."
     assert headline([EVALUATION, failed]) == "1 evaluation of 2 failed: float32 on cuda."
 
 
@@ -42,9 +42,18 @@ def test_sentences_tell_provider_and_agreement() -> None:
     ("parts", "expected"),
     [
         (
-            {"provider": PROOF.model_copy(update={"nodes": {"CUDA": 14, "CPU": 2}})},
+            {"provider": PROOF.model_copy(update={"nodes": {CUDA: 14, CPU: 2}})},
             "2 of 16 nodes did not run on CUDA",
         ),
+        (
+            {"provider": PROOF.model_copy(update={"nodes": {CPU: 8, CUDA: 1}})},
+            "8 of 9 nodes did not run on CUDA",
+        ),
+        (
+            {"provider": PROOF.model_copy(update={"nodes": {CPU: 9}})},
+            "9 of 9 nodes did not run on CUDA",
+        ),
+        ({"provider": PROOF.model_copy(update={"nodes": {}})}, "is not known"),
         ({"parity": None}, "Nothing was there to compare with"),
         (
             {"parity": PARITY.model_copy(update={"nonfinite": 1, "max_abs": None})},
