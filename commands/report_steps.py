@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from artifacts.run_directory import RUNS, RunDirectory
 from artifacts.verification import Link
+from commands.console import log
 from commands.main import command_line
 from commands.progress import StepProgress, step_progress
 from commands.run_data import dataset_of_run
 from data import DATASET_NAMES, Dataset, load_dataset
-from errors import DatasetError
+from errors import ArtifactError, DatasetError
 
 if TYPE_CHECKING:  # at run time they load matplotlib
     from report.contents import Contents
@@ -76,17 +77,28 @@ def _images(record: "RunRecords", options: ImageOptions) -> "tuple[SplitImages, 
     """Return the images that the page shows; why there are none, where their dataset is gone."""
     from report.galleries import SplitImages, shown_indices
 
-    record_name = "imported.json" if record.imported else "recipe.json"
+    record_name = "the evaluation"
+    if record.recipe or record.imported:
+        record_name = "recipe.json" if record.recipe else "imported.json"
     try:
         dataset = _dataset(record, options)
         if dataset is None:
             why = "nothing says where their dataset is; name it with --dataset"
             return SplitImages(images={}, missing=why), None
         test = dataset.split("test").images
-        shown = {index: test[index] for index in shown_indices(record)}
     except DatasetError as error:
+        if options.dataset or options.data_dir:
+            raise  # who says where it is wants to see the images
+        log.warning("%s: the page shows no images: %s", record.run.root, error)
         unknown = Link(name="dataset", of=record_name, holds=None, detail=str(error))
         return SplitImages(images={}, missing=str(error)), unknown
+    indices = shown_indices(record)
+    if indices and indices[-1] >= len(test):
+        raise ArtifactError(
+            str(record.run.evaluations),
+            f"an evaluation shows test image {indices[-1]}, but there are {len(test)}",
+        )
+    shown = {index: test[index] for index in indices}
     return SplitImages(images=shown), Link(name="dataset", of=record_name, holds=True)
 
 

@@ -38,8 +38,8 @@ def class_plot(accuracy: AccuracyRecord) -> Plot:
         name="classes",
         title="Accuracy of each class",
         caption="The least known class is at the top; bars are 95% Wilson intervals, and the line"
-        " is the accuracy of all. Classes whose bars do not reach the line are known better or"
-        " worse than the others by more than chance."
+        " is the accuracy of all. Even of classes that are known equally well one bar in twenty"
+        " would miss the line by chance."
         + (f" {left_out} better known classes are not drawn." if left_out else ""),
         figure=figure,
         columns=("label", "right", "accuracy", "95% interval"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from artifacts.verification import Link
 from report.class_plot import class_plot
 from report.confusion_plot import confusion_plot, confusions
-from report.difference_plot import difference_plot, has_histogram
+from report.difference_plot import difference_plot, why_not_drawn
 from report.drawing import Plot
 from report.galleries import Gallery, SplitImages, galleries
 from report.latency_plots import latency_plot, speedup_plot
@@ -144,6 +144,11 @@ def _accuracy(run: RunRecords) -> Section:
     accuracy = run.main.accuracy if run.main else None
     if accuracy is None:
         return replace(section, notes=["The images have no labels: accuracy is not known."])
+    if accuracy.expected_calibration_error is None:
+        notes.append(
+            "Some logits are no finite numbers; an image with one counts as an answer to the first"
+            " class that has one, so the counts of right answers say little."
+        )
     matrix, classes = confusion_plot(accuracy), class_plot(accuracy)
     if matrix is not None:
         return replace(section, notes=notes, plots=[matrix, classes])
@@ -191,15 +196,15 @@ def _mistakes(run: RunRecords, test_images: SplitImages) -> Section:
 
 
 def _parity(run: RunRecords) -> Section:
-    section = Section(anchor="parity", title="Agreement with PyTorch")
+    parity = run.main.parity if run.main else None
+    other = "the other ONNX file" if parity and parity.reference == "onnx" else "PyTorch"
+    section = Section(anchor="parity", title=f"Agreement with {other}")
     if not run.evaluations:
         return replace(section, notes=["Not measured: the network has not been evaluated."])
     plot = difference_plot(run.evaluations)
-    missing = [name_of(one) for one in run.evaluations if not has_histogram(one)]
-    notes = [f"No histogram was recorded of {', '.join(missing)}."] if missing else []
     return replace(
         section,
-        notes=notes,
+        notes=[note for one in run.evaluations if (note := why_not_drawn(one))],
         tables=[parity_table(run.evaluations)],
         plots=[plot] if plot else [],
     )

@@ -18,7 +18,7 @@ def difference_plot(evaluations: Sequence[Evaluation]) -> Plot | None:
     measured = [
         (name_of(evaluation), evaluation.parity)
         for evaluation in evaluations
-        if evaluation.parity and has_histogram(evaluation)
+        if evaluation.parity and why_not_drawn(evaluation) is None
     ]
     if not measured:
         return None
@@ -63,9 +63,18 @@ def difference_plot(evaluations: Sequence[Evaluation]) -> Plot | None:
     )
 
 
-def has_histogram(evaluation: Evaluation) -> bool:
-    """Return whether an evaluation recorded differences other than zero."""
-    return evaluation.parity is not None and bool(_counts(evaluation.parity))
+def why_not_drawn(evaluation: Evaluation) -> str | None:
+    """Return why an evaluation has no histogram, in a sentence; None where it has one."""
+    name, parity = name_of(evaluation), evaluation.parity
+    if parity is None:
+        return f"{name}: there is no reference, so no difference is known."
+    if parity.nonfinite:
+        return f"{name}: some logits are no finite numbers, so their differences are not drawn."
+    if parity.difference_counts is None:
+        return f"{name}: this older evaluation did not record its differences by size."
+    if not _counts(parity):
+        return f"{name}: all logits are equal to the reference's, to the last bit."
+    return None
 
 
 def _counts(parity: ParityRecord) -> list[tuple[float, int]]:

@@ -59,7 +59,11 @@ def _wrong(evaluation: Evaluation, run: RunRecords, test_images: SplitImages) ->
     if evaluation.shown is None:
         return Gallery(title=title, note=f"{told}; {NOT_RECORDED}.", cards=())
     shown = evaluation.shown.wrong
-    note = f"{told}; these {len(shown)} it was surest of." if len(shown) < wrong else f"{told}."
+    note = f"{told}."
+    if len(shown) < wrong:
+        is_finite = all(None not in example.onnx for example in shown)
+        first = "" if is_finite else "those whose answers are not finite first, then "
+        note = f"{told}; these {len(shown)}: {first}those that it was surest of."
     return _gallery(title, note, shown, run, test_images)
 
 

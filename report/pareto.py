@@ -31,7 +31,7 @@ class Point:
         passed: its verdict.
         correct: examples of the test split that it got right; None where they have no labels.
         examples: of the test split.
-        points_lost: of accuracy, beside PyTorch in float32; None where that is not known.
+        points_lost: of accuracy, beside the reference; None where that is not known.
         is_loss_chance: False where McNemar's test says that the loss is more.
         p50_ms: median latency from numpy to numpy.
         p50_ci95_ms: its interval; None from too few blocks.

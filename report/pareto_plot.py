@@ -48,8 +48,8 @@ def pareto_plot(points: Sequence[Point], batch_size: int) -> Plot:
         name="pareto",
         title=f"Accuracy against latency, batches of {batch_size}",
         caption="Up and to the left is better; the area of a mark is the size of its file. An"
-        " empty mark is dominated: another one is as good in everything, by more than chance"
-        f" better in something.{_chance(points)}",
+        " empty mark is dominated: another one is not slower beyond chance, gets as many images"
+        f" right, is no larger, and is better in one of the three.{_chance(points)}",
         figure=_figure(points, None),
         columns=("variant", "accuracy", "median", "95% interval", "file", "dominated by"),
         rows=[_row(point, points) for point in points],

@@ -8,6 +8,7 @@ from artifacts.export_records import Export, Variant
 from report.names import name_of
 from report.numbers import NOT_MEASURED, count, megabytes, percent, percent_interval, small, times
 
+NO_REFERENCE = "no reference"
 ITSELF = ("itself", "itself")  # the reference beside the reference: flips, McNemar's p
 
 
@@ -33,10 +34,10 @@ def accuracy_table(evaluations: Sequence[Evaluation]) -> Table:
         parity = evaluation.parity
         if number == 0 and parity is not None and parity.reference != "onnx":
             rows.append(("PyTorch, float32", *accuracy_cells(parity.pytorch_accuracy), *ITSELF))
-        chance = NOT_MEASURED
-        if parity is not None and parity.mcnemar_p is not None:
-            chance = f"{parity.mcnemar_p:.2g}"
-        flips = NOT_MEASURED if parity is None else f"{parity.flips:,}"
+        chance, flips = NO_REFERENCE, NO_REFERENCE
+        if parity is not None:
+            flips = f"{parity.flips:,}"
+            chance = "no labels" if parity.mcnemar_p is None else f"{parity.mcnemar_p:.2g}"
         rows.append((name_of(evaluation), *accuracy_cells(evaluation.accuracy), flips, chance))
     return Table(
         caption="Accuracy on the whole test split",
@@ -51,7 +52,7 @@ def parity_table(evaluations: Sequence[Evaluation]) -> Table:
     for evaluation in evaluations:
         parity = evaluation.parity
         if parity is None:
-            rows.append((name_of(evaluation), *["no reference"] * 6))
+            rows.append((name_of(evaluation), *[NO_REFERENCE] * 6))
             continue
         float64 = parity.float64
         rows.append(

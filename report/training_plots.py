@@ -113,7 +113,7 @@ def _draw(
                 linewidth=1.5,
                 label=name,
             )
-    axes.set_xlabel("epoch")
+    axes.set(xlabel="epoch", xlim=(0.5, len(history) + 0.5))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.annotate(
         "kept",

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from artifacts.files import sha256_of_file
 from commands.main import main
 
 
@@ -163,8 +164,6 @@ def test_images_are_said_to_be_missing_where_their_dataset_is(
     gone["dataset"]["source"] = "gone.npz"
     recipe.write_text(json.dumps(gone))
     # The recipe is a link of the chain, so its own record has to follow.
-    from artifacts.files import sha256_of_file
-
     training = json.loads((run / "training.json").read_text())
     training["recipe_sha256"] = sha256_of_file(recipe)
     (run / "training.json").write_text(json.dumps(training))
@@ -173,6 +172,33 @@ def test_images_are_said_to_be_missing_where_their_dataset_is(
     assert "not checked: gone.npz" in text_of(run)
     assert main(["report", str(run), "--dataset", str(tiny_npz)]) == 0
     assert "not shown" not in text_of(run)
+
+
+def test_dataset_that_is_named_must_be_the_right_one(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", str(run), "--dataset", "digits"]) == 4
+    assert "error: digits: is not the dataset" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"index": 99_999}, "shows test image 99999, but there are 67"),
+        ({"index": -1}, "not a valid Evaluation"),
+        ({"classes": [0, 1, 2, 3]}, "wanted as many probabilities as classes"),
+    ],
+)
+def test_examples_that_cannot_be_are_refused(
+    run: Path, change: dict[str, object], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = run / "evaluations" / "float32-cpu.json"
+    record = json.loads(path.read_text())
+    example = {"index": 3, "label": 0, "classes": [0, 1], "onnx": [0.5, 0.5], "reference": None}
+    record["shown"]["wrong"] = [example | change]
+    path.write_text(json.dumps(record))
+    assert main(["report", str(run)]) == 4
+    assert told in capsys.readouterr().err
 
 
 def test_names_of_classes_cannot_be_markup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +231,9 @@ def test_file_that_no_run_made_is_reported_too(
     assert main(["report", str(made)]) == 0
     text = text_of(made)
     assert "Nothing was there to compare with" in text
-    assert "an ONNX file that no run of this project made" in text
+    assert "not checked: no run of this project made it" in text
+    assert sha256_of_file(Path("other.onnx")) in text
+    assert "recipe.json" not in text
     assert "nothing says where their dataset is; name it with --dataset" in text
     assert main(["report", str(made), "--dataset", str(tiny_npz)]) == 0
     assert "name it with --dataset" not in text_of(made)

@@ -1,11 +1,13 @@
 """Plots draw the numbers that the records hold, and say what is missing."""
 
-from artifacts.evaluation_records import ClassAccuracy, DifferenceBin
+import pytest
+
+from artifacts.evaluation_records import ClassAccuracy, DifferenceBin, ParityRecord
 from artifacts.training_records import Epoch
 from evaluate.statistics import wilson_interval
 from report.class_plot import class_plot
 from report.confusion_plot import MOST_DRAWN, confusion_plot
-from report.difference_plot import difference_plot
+from report.difference_plot import difference_plot, why_not_drawn
 from report.latency_plots import latency_plot, series_of, speedup_plot
 from report.numbers import percent_interval
 from report.training_plots import training_plots
@@ -106,6 +108,33 @@ def test_differences_are_drawn_with_the_tolerance() -> None:
     assert line_of(axes.lines[0]) == [0, 1]
     assert axes.lines[0].get_xdata()[0] == PARITY.atol  # type: ignore[index]
     assert "equal to the last bit, 25.0%" in plot.caption
+
+
+@pytest.mark.parametrize(
+    ("parity", "told"),
+    [
+        (None, "there is no reference"),
+        (PARITY.model_copy(update={"nonfinite": 1}), "no finite numbers"),
+        (PARITY, "older evaluation"),
+        (
+            PARITY.model_copy(
+                update={"difference_counts": (DifferenceBin(below=2.0**-60, count=9),)}
+            ),
+            "equal to the reference's, to the last bit",
+        ),
+    ],
+)
+def test_why_no_histogram_is_drawn_is_told(parity: ParityRecord | None, told: str) -> None:
+    evaluation = EVALUATION.model_copy(update={"parity": parity})
+    assert told in (why_not_drawn(evaluation) or "")
+    assert difference_plot([evaluation]) is None
+
+
+def test_time_of_outputs_that_are_not_right_is_not_drawn() -> None:
+    wrong = LATENCY.model_copy(update={"outputs_verified": False, "speedup": 2.0})
+    evaluation = EVALUATION.model_copy(update={"latency": (wrong,)})
+    assert latency_plot([evaluation]) is None
+    assert speedup_plot([evaluation]) is None
 
 
 def test_latency_has_a_series_for_each_side() -> None:
