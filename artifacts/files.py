@@ -6,6 +6,7 @@ new one, never a part.
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -117,7 +118,7 @@ def _telling_of(path: Path) -> Iterator[None]:
         raise UnfinishedError(
             str(path),
             f"cannot be written: {error.strerror or error}",
-            hint="free some space, or name another run directory with --run",
+            hint="free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else None,
         ) from error
 
 

@@ -80,7 +80,7 @@ def command(
 ) -> None:
     """Show evaluations side by side: all of each RUN, and any evaluation's JSON FILE.
 
-    Without an argument those of the run made last. A difference to the baseline is marked only
+    A directory of runs is all runs in it. Without an argument those of the run made last. A difference to the baseline is marked only
     where intervals say that it is no chance.
 
     \b

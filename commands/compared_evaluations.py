@@ -11,6 +11,7 @@ from artifacts.json_records import read_record
 from artifacts.run_directory import RunDirectory
 from artifacts.verification import stale
 from commands.console import log
+from commands.run_names import expanded, labels_of
 from errors import ArtifactError, UsageError
 from report.comparison import NamedEvaluation
 
@@ -36,7 +37,7 @@ def read_evaluations(
         UsageError: `against` is none of them, or several.
     """
     found: dict[Path, _Found] = {}
-    for place in places:
+    for place in expanded(places):
         found |= {one.path.resolve(): one for one in _found_in(place) if _is_new(one, found)}
     other = {}
     if against is not None and against.exists():
@@ -76,12 +77,7 @@ def _found_in_run(run: RunDirectory) -> list[_Found]:
     export = read_record(run.export, Export) if run.export.is_file() else None
     paths = sorted(run.evaluations.glob("*.json"))
     if export is None and not paths and not run.training.is_file():
-        inside = any(run.root.glob("*/evaluations/*.json"))
-        raise ArtifactError(
-            str(run.root),
-            "is no run directory",
-            hint=f"compare the runs in it: python cli.py compare {run.root}/*" if inside else None,
-        )
+        raise ArtifactError(str(run.root), "is no run directory")
     found = []
     for path in paths:
         evaluation = read_record(path, Evaluation)
@@ -114,7 +110,7 @@ def _named(found: Sequence[_Found]) -> list[NamedEvaluation]:
     roots = [
         (one.run.root.resolve() if one.run else one.path.resolve().with_suffix("")) for one in found
     ]
-    labels = _labels(list(dict.fromkeys(roots)))
+    labels = labels_of(list(dict.fromkeys(roots)))
     return [
         NamedEvaluation(
             name=f"{labels[root]}/{one.path.stem}" if one.run else labels[root],
@@ -124,18 +120,6 @@ def _named(found: Sequence[_Found]) -> list[NamedEvaluation]:
         )
         for root, one in zip(roots, found, strict=True)
     ]
-
-
-def _labels(paths: Sequence[Path]) -> dict[Path, str]:
-    """Return for each path as many of its last parts as tell it apart from the others."""
-    labels = {}
-    for path in paths:
-        others = [other.parts for other in paths if other != path]
-        count = 1
-        while any(other[-count:] == path.parts[-count:] for other in others):
-            count += 1
-        labels[path] = "/".join(path.parts[-count:])
-    return labels
 
 
 def _called(name: str, evaluations: Sequence[NamedEvaluation]) -> NamedEvaluation:

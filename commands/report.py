@@ -4,16 +4,23 @@ from pathlib import Path
 
 import click
 
+from commands.completion_values import runs as complete_runs
 from commands.options import data_dir_option, dataset_option, output_options
 from errors import UsageError
 
 
 @click.command("report")
-@click.argument("runs", nargs=-1, type=click.Path(path_type=Path), metavar="[RUN]...")
+@click.argument(
+    "runs",
+    nargs=-1,
+    type=click.Path(path_type=Path),
+    metavar="[RUN]...",
+    shell_complete=complete_runs,
+)
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File to write.  [default: RUN/report.html, of several runs runs/report.html]",
+    help="File to write.  [default: report.html in the run, or beside several]",
 )
 @click.option(
     "--plots",
@@ -36,22 +43,28 @@ def command(
 ) -> None:
     """Write one HTML page of what was proved; of the run made last unless named.
 
-    The page needs no network and no other file. Only what is whole is reported: a file that is not
-    what its record says ends it with exit code 4.
+    A directory of runs is all runs in it. The page needs no network and no other file. Only what is
+    whole is reported: a file that is not what its record says ends it with exit code 4.
 
     \b
     Examples: python cli.py report --open
-              python cli.py report runs/mnist-mlp runs/mnist-lenet5 --plots plots/
+              python cli.py report runs/ --plots plots/
     """
-    from commands.console import print_json, print_pairs, show_log
+    from commands.console import in_one_line, print_json, print_pairs, show_log
     from commands.report_steps import ImageOptions, report_step
     from commands.run_data import run_or_last
+    from commands.run_names import expanded
 
     show_log()
-    if dataset is not None and len(runs) > 1:
+    places = expanded(runs)
+    if runs and not places:
+        raise UsageError("RUN", f"{runs[0]} is no run")
+    if dataset is not None and len(places) > 1:
         raise UsageError("--dataset", "wants one run")
+    if output == Path():
+        raise UsageError("--output", "wanted a file's name")
     records, page, written = report_step(
-        [run_or_last(run) for run in runs] or [run_or_last(None)],
+        [run_or_last(place) for place in places] or [run_or_last(None)],
         images=ImageOptions(dataset=dataset, data_dir=data_dir),
         output=output,
         plots=plots,
@@ -75,7 +88,7 @@ def command(
         evaluations = [one for record in records for one in record.evaluations]
         failed = sum(one.verdict == "fail" for one in evaluations)
         pairs = [
-            ("page", str(page)),
+            ("page", in_one_line(page)),
             ("evaluations", f"{len(evaluations)}, of which {failed} failed"),
         ]
         if plots is not None:

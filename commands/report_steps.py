@@ -11,6 +11,7 @@ from commands.console import log
 from commands.main import command_line
 from commands.progress import StepProgress, step_progress
 from commands.run_data import dataset_of_run
+from commands.run_names import labels_of
 from data import DATASET_NAMES, Dataset, load_dataset
 from errors import ArtifactError, DatasetError
 
@@ -43,7 +44,7 @@ def report_step(
     Args:
         runs: at least one.
         images: where their images are.
-        output: of the page; None: report.html of the one run, or of the directory of all runs.
+        output: of the page; None: report.html in the one run, or beside several.
         plots: directory.
 
     Returns:
@@ -53,8 +54,10 @@ def report_step(
     from report.page_writer import write_page
     from report.reading import read_run
 
-    records = [read_run(run) for run in runs]
-    page = output or (runs[0].report if len(runs) == 1 else RUNS / "report.html")
+    roots = [run.root.resolve() for run in runs]
+    labels = labels_of(roots)
+    records = [read_run(run, labels[root]) for run, root in zip(runs, roots, strict=True)]
+    page = output or _page_of(runs)
     with step_progress("report") as progress:
         contents = []
         for number, record in enumerate(records, start=1):
@@ -64,6 +67,13 @@ def report_step(
         write_page(page, contents, overview=overview, command=command_line())
         written = _write_plots(plots, contents, progress) if plots else []
     return records, page, written
+
+
+def _page_of(runs: Sequence[RunDirectory]) -> Path:
+    if len(runs) == 1:
+        return runs[0].report
+    around = {run.root.resolve().parent for run in runs}
+    return (runs[0].root.parent if len(around) == 1 else RUNS) / "report.html"
 
 
 def _contents(record: "RunRecords", options: ImageOptions) -> "Contents":

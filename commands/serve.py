@@ -62,7 +62,7 @@ LARGEST_PORT = 65_535
     default=10.0,
     show_default=True,
     metavar="SECONDS",
-    help="For a request to arrive (408), and then for its answer (503).",
+    help="For a request's body to arrive (408), and then for its answer (503).",
 )
 @click.option(
     "--max-mb",

@@ -32,6 +32,7 @@ class RunRecords:
 
     Attributes:
         run: its directory.
+        name: what it is called, here and beside others.
         recipe: how it was trained.
         training: what came of it.
         history: one record an epoch.
@@ -44,6 +45,7 @@ class RunRecords:
     """
 
     run: RunDirectory
+    name: str
     recipe: Recipe | None
     training: Training | None
     history: tuple[Epoch, ...]
@@ -53,11 +55,6 @@ class RunRecords:
     left_out: tuple[LeftOut, ...]
     evaluations_sha256: dict[str, str]
     links: tuple[Link, ...]
-
-    @property
-    def name(self) -> str:
-        """What the run is called: its directory."""
-        return self.run.root.resolve().name
 
     @property
     def network(self) -> str:
@@ -86,8 +83,8 @@ class RunRecords:
         return self.evaluations[0] if self.evaluations else None
 
 
-def read_run(run: RunDirectory) -> RunRecords:
-    """Return the records of a run.
+def read_run(run: RunDirectory, name: str) -> RunRecords:
+    """Return the records of a run, which is called by that name.
 
     Raises:
         ArtifactError: there is nothing to report, a record is damaged, or a file that the report
@@ -114,6 +111,7 @@ def read_run(run: RunDirectory) -> RunRecords:
         )
     return RunRecords(
         run=run,
+        name=name,
         recipe=read_record(run.recipe, Recipe) if trained else None,
         training=read_record(run.training, Training) if trained else None,
         history=_history(run.history) if trained else (),

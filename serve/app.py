@@ -21,6 +21,7 @@ from serve.records import Answer, Health
 from serve.watching import DOCS_PATH, Watched
 
 PAGE = Path(__file__).parent / "page"
+READING = ["GET", "HEAD"]  # whoever may read may ask what there is to be read (RFC 9110, 9.3.2)
 PAGE_FILES = ("page.css", "page.js", "drawing.js", "favicon.svg")
 MOST_CLASSES_UNLESS_ASKED = 10
 PREDICT_PROBLEMS = (400, 408, 413, 415, 422, 500, 503)
@@ -125,6 +126,7 @@ class Serving:
             return await self._answering.answer(request, top, seen)
 
     def _add_operation(self, app: FastAPI) -> None:
+        @app.head("/healthz", include_in_schema=False)
         @app.get(
             "/healthz",
             summary="Whether requests are taken",
@@ -146,12 +148,12 @@ class Serving:
 
 
 def _add_page(app: FastAPI) -> None:
-    @app.get("/", include_in_schema=False)
+    @app.api_route("/", methods=READING, include_in_schema=False)
     async def page() -> FileResponse:
         return FileResponse(PAGE / "index.html")
 
     def add_file(name: str) -> None:
-        @app.get(f"/{name}", include_in_schema=False)
+        @app.api_route(f"/{name}", methods=READING, include_in_schema=False)
         async def file() -> FileResponse:
             return FileResponse(PAGE / name)
 

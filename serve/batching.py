@@ -161,14 +161,13 @@ class Batcher:
         start = time.perf_counter()
         try:
             rankings = await loop.run_in_executor(thread, self._rankings, images)
+            seconds = time.perf_counter() - start
+            self._on_batch(len(places))
+            for asked in requests:
+                asked.note_batch(len(places), seconds)
+            for place, ranking in zip(places, rankings, strict=True):
+                place.asked.note_ranking(place.index, ranking)
         except Exception as error:  # whatever it is, those who wait are told, and the others served
             for asked in requests:
                 if not asked.future.done():
                     asked.future.set_exception(error)
-            return
-        seconds = time.perf_counter() - start
-        self._on_batch(len(places))
-        for asked in requests:
-            asked.note_batch(len(places), seconds)
-        for place, ranking in zip(places, rankings, strict=True):
-            place.asked.note_ranking(place.index, ranking)

@@ -10,6 +10,7 @@ Files are converted as `predict` does it (`data.images`). Runs in threads beside
 import base64
 import io
 import json
+import logging
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -22,6 +23,9 @@ from artifacts.logits import Images
 from data.images import COMMON_FORMATS, converted_image, planes
 from errors import DatasetError
 from serve.problems import ProblemError
+
+# Told to the client, and not in the server's log as well.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL + 1)
 
 BodyKind = Literal["file", "form", "pixels"]
 

@@ -13,9 +13,9 @@ import uvicorn
 
 from errors import UnfinishedError, UsageError
 from serve.app import Serving
+from serve.watching import MOST_HEADER_BYTES
 
 KEEP_ALIVE_SECONDS = 5
-MOST_HEADER_BYTES = 16 << 10
 SECONDS_TO_SEND_THE_LAST_ANSWERS = 1
 
 log = logging.getLogger("onnxproof")

@@ -23,6 +23,7 @@ DOCS_POLICY = (
     " img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 DOCS_PATH = "/docs"
+MOST_HEADER_BYTES = 16 << 10  # h11 stops at as many that have not ended; here those that came whole
 
 log = logging.getLogger("onnxproof")
 
@@ -57,6 +58,11 @@ class Watched:
             await send(message)
 
         try:
+            if sum(len(name) + len(value) for name, value in scope["headers"]) > MOST_HEADER_BYTES:
+                wanted = f"wanted at most {MOST_HEADER_BYTES:,} bytes"
+                response = problem_response(431, f"the headers are too large: {wanted}")
+                await response(scope, receive, send_with_headers)
+                return
             await self._app(scope, receive, send_with_headers)
         except Exception as error:
             self._tell(error)

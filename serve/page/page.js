@@ -23,13 +23,16 @@ class Questions {
     this.#next = makeBody;
     if (this.#isAsking) return;
     this.#isAsking = true;
-    while (this.#next) {
-      const [make, cleared] = [this.#next, this.#cleared];
-      this.#next = null;
-      const outcome = await answered(make);
-      if (cleared === this.#cleared) show(outcome);
+    try {
+      while (this.#next) {
+        const [make, cleared] = [this.#next, this.#cleared];
+        this.#next = null;
+        const outcome = await answered(make);
+        if (cleared === this.#cleared) show(outcome);
+      }
+    } finally {
+      this.#isAsking = false;
     }
-    this.#isAsking = false;
   }
 
   forget() {

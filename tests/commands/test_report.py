@@ -266,3 +266,37 @@ def test_images_without_labels_have_no_accuracy_and_the_page_says_so(
     assert "the network was trained elsewhere" in text
     assert "no labels" in text
     assert "0.00%" not in text
+
+
+@pytest.mark.parametrize("places", [["runs"], ["runs/last-run.txt", "runs/report.html", "runs/a"]])
+def test_all_runs_of_a_directory_are_reported(run: Path, places: list[str]) -> None:
+    for name in ("a", "b"):
+        shutil.copytree(run, run.with_name(name))
+    shutil.rmtree(run)
+    Path("runs/last-run.txt").write_text(f"{run}\n")
+    Path("runs/report.html").write_text("old")
+    assert main(["report", *places, "runs/b"]) == 0
+    text = Path("runs/report.html").read_text()
+    assert ">2 networks</h1>" in text  # b is named twice, and told once
+
+
+def test_runs_of_one_name_are_told_apart_and_keep_their_plots(run: Path) -> None:
+    other = run.parents[1] / "other" / run.name
+    shutil.copytree(run, other)
+    assert main(["report", str(run), str(other), "--plots", "plots", "--output", "all.html"]) == 0
+    assert Path("plots/runs/tiny/loss.svg").is_file()
+    assert Path("plots/other/tiny/loss.svg").is_file()
+    assert ">runs/tiny</h2>" in Path("all.html").read_text()
+
+
+def test_empty_name_of_the_page_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(run), "--output", ""]) == 2
+    assert "error: --output: wanted a file's name" in capsys.readouterr().err
+
+
+def test_error_of_writing_has_a_hint_only_where_it_helps(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("file").write_text("in the way")
+    assert main(["report", str(run), "--output", "file/page.html"]) == 5
+    assert "hint" not in capsys.readouterr().err

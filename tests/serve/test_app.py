@@ -18,6 +18,7 @@ from errors import UnfinishedError
 from serve.app import Serving
 from serve.model import Limits, ServedModel
 from serve.records import Answer, Health, Problem
+from serve.watching import MOST_HEADER_BYTES
 from tests.serve.stub import NOT_FINITE, SHAPE, brightness_rankings, flat_images, stub_model
 from tests.serve.test_decoding import BOUNDARY, FORM, PIXELS, file_of, form_of
 
@@ -327,3 +328,27 @@ def test_answers_validate_against_openapi(client: TestClient) -> None:
         (kind,) = responses[status]["content"].values()
         schema = {"components": document["components"], **kind["schema"]}
         validator_of(schema).validate(response.json())
+
+
+def test_whoever_may_read_may_ask_for_the_head(client: TestClient) -> None:
+    for path in ("/", "/page.css", "/healthz"):
+        response = client.head(path)
+        assert (response.status_code, response.content) == (200, b"")
+
+
+def test_headers_that_are_too_large_are_a_problem(client: TestClient) -> None:
+    response = client.get("/healthz", headers={"X-Large": "x" * MOST_HEADER_BYTES})
+    assert response.status_code == 431
+    assert response.json()["detail"].startswith("the headers are too large")
+    assert client.get("/healthz", headers={"X-Large": "x" * 1000}).status_code == 200
+
+
+@pytest.mark.parametrize("body", [b"x", b"--b\r\nx\r\n\r\n", b"--b\r\n\r\n--b--"])
+def test_wrong_form_is_told_to_the_client_alone(
+    client: TestClient, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    response = client.post(
+        PREDICT, content=body, headers={"Content-Type": "multipart/form-data; boundary=b"}
+    )
+    assert response.status_code in (400, 422)
+    assert caplog.text == ""

@@ -182,3 +182,21 @@ def test_batch_that_fails_is_told_to_those_in_it_and_the_next_is_computed() -> N
         assert gate.batches[:2] == [[0], [1, FAILS]]
 
     with_batcher(test, max_batch=2)
+
+
+def test_worker_survives_a_network_that_forgets_an_image() -> None:
+    async def run() -> None:
+        batcher = Batcher(
+            lambda images: brightness_rankings(images)[: 1 if images.flat[0] == 1 else None],
+            max_batch=8,
+            queue_size=20,
+            on_batch=lambda _: None,
+        )
+        worker = asyncio.create_task(batcher.run())
+        with pytest.raises(ValueError, match="shorter"):
+            await asyncio.wait_for(batcher.compute(flat_images(1, 2)), 10)
+        computed = await asyncio.wait_for(batcher.compute(flat_images(3, 4)), 10)
+        assert None not in computed.rankings
+        worker.cancel()
+
+    asyncio.run(run())
