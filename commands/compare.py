@@ -80,8 +80,8 @@ def command(
 ) -> None:
     """Show evaluations side by side: all of each RUN, and any evaluation's JSON FILE.
 
-    A directory of runs is all runs in it. Without an argument those of the run made last. A difference to the baseline is marked only
-    where intervals say that it is no chance.
+    A directory of runs is all runs in it. Without an argument those of the run made last. A
+    difference to the baseline is marked only where intervals say that it is no chance.
 
     \b
     Examples: python cli.py compare runs/mnist-mlp runs/mnist-lenet5 --sort accuracy
