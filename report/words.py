@@ -17,7 +17,8 @@ def headline(evaluations: Sequence[Evaluation]) -> str:
     if not failed:
         if len(evaluations) == 1:
             return f"{name_of(evaluations[0])} passed all that was checked."
-        return f"All {len(evaluations)} evaluations passed all that was checked."
+        number = "Both" if len(evaluations) == 2 else f"All {len(evaluations)}"
+        return f"{number} evaluations passed all that was checked."
     names = ", ".join(name_of(evaluation) for evaluation in failed)
     return f"{count(len(failed), 'evaluation')} of {len(evaluations)} failed: {names}."
 

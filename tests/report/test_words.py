@@ -27,7 +27,8 @@ def test_headline_names_what_failed() -> None:
     failed = EVALUATION.model_copy(update={"verdict": "fail"})
     assert headline([]).startswith("Nothing is proved")
     assert headline([EVALUATION]) == "float32 on cuda passed all that was checked."
-    assert headline([EVALUATION, EVALUATION]) == "All 2 evaluations passed all that was checked."
+    assert headline([EVALUATION] * 2) == "Both evaluations passed all that was checked."
+    assert headline([EVALUATION] * 3) == "All 3 evaluations passed all that was checked."
     assert headline([EVALUATION, failed]) == "1 evaluation of 2 failed: float32 on cuda."
 
 
