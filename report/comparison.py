@@ -9,6 +9,7 @@ from pydantic import Field
 from artifacts.changes import Interval
 from artifacts.evaluation_records import Evaluation
 from artifacts.json_records import SCHEMA, Record
+from report.conditions import conditions_of, why_incomparable
 from report.marks import (
     Judgement,
     Mark,
@@ -17,7 +18,7 @@ from report.marks import (
     is_of_one_network,
     latency_judgement,
 )
-from report.pareto import conditions_of, dominating, points_at
+from report.pareto import dominating, points_at, points_lost
 from report.recommendation import Advice
 
 MOST_NAMED = 3  # of those that a note is about
@@ -130,8 +131,10 @@ def networks_of(evaluations: Sequence[NamedEvaluation]) -> list[list[NamedEvalua
 def _belong_together(first: Evaluation, second: Evaluation) -> bool:
     if not is_of_one_network(first, second):
         return False
-    timed = [(one, one.latency[0]) for one in (first, second) if one.latency]
-    return len({conditions_of(*one) for one in timed}) < 2
+    if not first.latency or not second.latency:
+        return True
+    here, there = (conditions_of(one, one.latency[0]) for one in (first, second))
+    return why_incomparable(here, there) is None
 
 
 def notes_of(rows: Sequence[ComparedEvaluation]) -> tuple[str, ...]:
@@ -175,10 +178,6 @@ def _row(
 ) -> ComparedEvaluation:
     evaluation = named.evaluation
     accuracy, parity, loss = evaluation.accuracy, evaluation.parity, evaluation.accuracy_loss
-    reference = parity.pytorch_accuracy if parity else None
-    lost = None
-    if accuracy is not None and reference is not None:
-        lost = 100 * (reference.correct - accuracy.correct) / accuracy.examples
     timing = host_timing(evaluation, batch_size)
     of_accuracy = of_latency = Judgement()
     if named is not baseline:
@@ -199,7 +198,7 @@ def _row(
         ),
         accuracy_mark=of_accuracy.mark,
         accuracy_not_compared=of_accuracy.not_compared,
-        points_lost=lost,
+        points_lost=points_lost(evaluation),
         loss_is_more_than_chance=loss.more_than_chance if loss else None,
         flips=parity.flips if parity else None,
         largest_logit_difference=parity.max_abs if parity else None,

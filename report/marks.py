@@ -6,6 +6,7 @@ from typing import Literal
 from artifacts.changes import Interval, accuracy_change_interval, lies_below
 from artifacts.evaluation_records import Evaluation
 from artifacts.latency_records import LatencyRecord
+from report.conditions import conditions_of, why_incomparable
 
 Mark = Literal["better", "worse"]
 
@@ -41,7 +42,8 @@ def latency_judgement(
     now, was = host_timing(evaluation, batch_size), host_timing(baseline, batch_size)
     if now is None or was is None:
         return Judgement()  # the table says already that one was not timed
-    if other := _other_conditions(evaluation, now, baseline, was):
+    here, there = conditions_of(evaluation, now), conditions_of(baseline, was)
+    if other := why_incomparable(here, there):
         return Judgement(not_compared=other)
     if not (now.outputs_verified and was.outputs_verified):
         whose = "the baseline's" if now.outputs_verified else "its"
@@ -82,20 +84,6 @@ def _judged(*, better: bool, worse: bool) -> Judgement:
     if better:
         return Judgement(mark="better")
     return Judgement(mark="worse" if worse else None)
-
-
-def _other_conditions(
-    first: Evaluation, timed: LatencyRecord, second: Evaluation, beside: LatencyRecord
-) -> str | None:
-    here, there = first.environment, second.environment
-    if (here.cpu, here.cpus) != (there.cpu, there.cpus):
-        return f"another machine ({here.cpus} CPUs of {here.cpu})"
-    gpu, other_gpu = first.machine.gpu, second.machine.gpu
-    if gpu and other_gpu and gpu.name != other_gpu.name:
-        return f"another GPU ({gpu.name})"
-    if timed.threads != beside.threads:
-        return f"{timed.threads} threads, the baseline had {beside.threads}"
-    return None
 
 
 def _share_a_run(

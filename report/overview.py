@@ -1,15 +1,18 @@
 """Several runs beside each other, at the top of their page."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from report.drawing import Plot
 from report.names import name_of
 from report.numbers import NOT_MEASURED, milliseconds, small, times
-from report.pareto import common_batch_sizes, points_at
+from report.pareto import are_comparable, common_batch_sizes, points_at
 from report.pareto_plot import pareto_plot
 from report.reading import RunRecords
 from report.tables import Table, accuracy_cells
+
+NOT_DRAWN = "Accuracy against latency is not drawn: some evaluations are"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,22 +34,21 @@ def overview_of(runs: Sequence[RunRecords]) -> Overview:
     """Return the overview of runs, at least two."""
     table = _table(runs)
     timed = [evaluation for run in runs for evaluation in run.evaluations if evaluation.latency]
-    splits = {evaluation.dataset.split_sha256 for evaluation in timed}
     sizes = common_batch_sizes(timed)
-    conditions = {point.measured_on for point in (points_at(timed, sizes[-1]) if sizes else ())}
-    if len(splits) > 1 or len(conditions) > 1:
-        of = "test images" if len(splits) > 1 else "machines or numbers of threads"
-        why = f"Accuracy against latency is not drawn: the evaluations are of different {of}."
+    points = [
+        replace(point, name=run.name)
+        for run in runs
+        for point in (points_at(run.evaluations, sizes[-1]) if sizes else ())
+    ]
+    if len({evaluation.dataset.split_sha256 for evaluation in timed}) > 1:
+        return Overview(table=table, plot=None, why_no_plot=f"{NOT_DRAWN} of other test images.")
+    if not all(are_comparable(*pair) for pair in itertools.combinations(points, 2)):
+        why = f"{NOT_DRAWN} of other machines or numbers of threads."
         return Overview(table=table, plot=None, why_no_plot=why)
     if not sizes or not all(evaluation.accuracy for evaluation in timed):
         lacks = "no batch size was timed by all evaluations" if not sizes else "one has no labels"
         why = f"Accuracy against latency is not drawn: {lacks}."
         return Overview(table=table, plot=None, why_no_plot=why)
-    points = [
-        replace(point, name=run.name)
-        for run in runs
-        for point in points_at(run.evaluations, sizes[-1])
-    ]
     return Overview(table=table, plot=pareto_plot(points, sizes[-1]))
 
 

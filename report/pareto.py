@@ -7,17 +7,7 @@ from artifacts.changes import Interval, lies_below
 from artifacts.choices import GraphPrecision
 from artifacts.evaluation_records import Evaluation
 from artifacts.latency_records import LatencyRecord
-
-
-@dataclass(frozen=True, kw_only=True)
-class Conditions:
-    """What two points must share for their accuracies and medians to be compared."""
-
-    split_sha256: str
-    cpu: str
-    cpus: int
-    gpu: str | None
-    threads: int
+from report.conditions import Conditions, conditions_of, why_incomparable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +29,8 @@ class Point:
         beside_float32_ci95: its interval.
         file_bytes: size of the ONNX file.
         weights: of which network it is: sha256 of the checkpoint, or of a stranger's ONNX file.
-        measured_on: examples and machine; points of others are not held against each other.
+        split_sha256: of the examples; points of others are not held against each other.
+        measured_on: on what; nor are those of other conditions.
     """
 
     name: str
@@ -56,7 +47,8 @@ class Point:
     beside_float32_ci95: Interval | None
     file_bytes: int
     weights: str
-    measured_on: "Conditions"
+    split_sha256: str
+    measured_on: Conditions
 
     @property
     def label(self) -> str:
@@ -103,9 +95,7 @@ def dominating(point: Point, others: Sequence[Point]) -> Point | None:
     better only where their intervals lie apart. Of other examples, or another machine, none is.
     """
     for other in others:
-        if other is point or other.measured_on != point.measured_on:
-            continue
-        if not _is_no_worse(other, point):
+        if other is point or not are_comparable(other, point) or not _is_no_worse(other, point):
             continue
         if (
             is_faster(other, point)
@@ -116,13 +106,19 @@ def dominating(point: Point, others: Sequence[Point]) -> Point | None:
     return None
 
 
+def are_comparable(first: Point, second: Point) -> bool:
+    """Return whether both are of the same examples, and timed under the same conditions."""
+    is_same_split = first.split_sha256 == second.split_sha256
+    return is_same_split and why_incomparable(first.measured_on, second.measured_on) is None
+
+
 def is_faster(first: Point, second: Point) -> bool:
     """Return whether the first is faster than the second by more than their intervals.
 
     A variant and float32 on the same provider were timed in alternating blocks of one run, whose
     ratio decides; others are compared by the intervals of their medians, as two runs are.
     """
-    if first.measured_on != second.measured_on:
+    if not are_comparable(first, second):
         return False
     if (first.provider, first.weights) == (second.provider, second.weights):
         if second.precision == "float32" and first.beside_float32_ci95 is not None:
@@ -150,13 +146,17 @@ def recommended(points: Sequence[Point]) -> Point | None:
     return best
 
 
-def _point(evaluation: Evaluation, timing: LatencyRecord) -> Point:
+def points_lost(evaluation: Evaluation) -> float | None:
+    """Return the points of accuracy lost beside the reference; None where that is not known."""
     accuracy, parity = evaluation.accuracy, evaluation.parity
     reference = parity.pytorch_accuracy if parity else None
-    lost = None
-    if accuracy is not None and reference is not None:
-        lost = 100 * (reference.correct - accuracy.correct) / accuracy.examples
-    loss = evaluation.accuracy_loss
+    if accuracy is None or reference is None:
+        return None
+    return 100 * (reference.correct - accuracy.correct) / accuracy.examples
+
+
+def _point(evaluation: Evaluation, timing: LatencyRecord) -> Point:
+    accuracy, loss = evaluation.accuracy, evaluation.accuracy_loss
     return Point(
         name=evaluation.model.name,
         precision=evaluation.model.precision,
@@ -164,7 +164,7 @@ def _point(evaluation: Evaluation, timing: LatencyRecord) -> Point:
         passed=evaluation.verdict == "pass",
         correct=accuracy.correct if accuracy else None,
         examples=evaluation.dataset.examples,
-        points_lost=lost,
+        points_lost=points_lost(evaluation),
         is_loss_chance=not (loss and loss.more_than_chance),
         p50_ms=timing.p50_ms,
         p50_ci95_ms=timing.p50_ci95_ms,
@@ -172,19 +172,8 @@ def _point(evaluation: Evaluation, timing: LatencyRecord) -> Point:
         beside_float32_ci95=timing.float32_speedup_ci95,
         file_bytes=evaluation.model.file_bytes or 0,
         weights=evaluation.model.checkpoint_sha256 or evaluation.model.onnx_sha256,
-        measured_on=conditions_of(evaluation, timing),
-    )
-
-
-def conditions_of(evaluation: Evaluation, timing: LatencyRecord) -> Conditions:
-    """Return on what and with what a timing was made."""
-    environment, gpu = evaluation.environment, evaluation.machine.gpu
-    return Conditions(
         split_sha256=evaluation.dataset.split_sha256,
-        cpu=environment.cpu,
-        cpus=environment.cpus,
-        gpu=gpu.name if gpu else None,
-        threads=timing.threads,
+        measured_on=conditions_of(evaluation, timing),
     )
 
 

@@ -5,8 +5,8 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
+from report.conditions import Conditions
 from report.pareto import (
-    Conditions,
     Point,
     common_batch_sizes,
     dominating,
@@ -17,7 +17,7 @@ from report.pareto import (
 from report.pareto_plot import save_pareto_plot
 from tests.evaluate.records import EVALUATION, LATENCY
 
-HERE = Conditions(split_sha256="s", cpu="a CPU", cpus=2, gpu=None, threads=2)
+HERE = Conditions(cpu="a CPU", cpus=2, gpu="a GPU", threads=2)
 FLOAT32 = Point(
     name="mlp",
     precision="float32",
@@ -33,6 +33,7 @@ FLOAT32 = Point(
     beside_float32_ci95=None,
     file_bytes=400,
     weights="w",
+    split_sha256="s",
     measured_on=HERE,
 )
 INT8 = replace(
@@ -96,9 +97,19 @@ def test_ratio_to_one_networks_float32_says_nothing_of_anothers() -> None:
 def test_points_of_other_conditions_are_not_held_together(change: dict[str, object]) -> None:
     better = replace(FLOAT32, p50_ms=0.1, p50_ci95_ms=(0.1, 0.1), correct=999, file_bytes=1)
     assert dominating(FLOAT32, [better]) is better
-    elsewhere = replace(better, measured_on=replace(HERE, **change))  # type: ignore[arg-type]
+    of_point = {key: change[key] for key in change if key == "split_sha256"}
+    of_machine = {key: change[key] for key in change if key not in of_point}
+    there = replace(HERE, **of_machine)  # type: ignore[arg-type]
+    elsewhere = replace(better, measured_on=there, **of_point)  # type: ignore[arg-type]
     assert dominating(FLOAT32, [elsewhere]) is None
     assert not is_faster(elsewhere, FLOAT32)
+
+
+def test_provider_without_a_gpu_is_compared_with_one_that_has_it() -> None:
+    on_gpu = replace(FLOAT32, provider="cuda", p50_ms=0.5, p50_ci95_ms=(0.49, 0.51))
+    on_cpu = replace(FLOAT32, measured_on=replace(HERE, gpu=None))
+    assert is_faster(on_gpu, on_cpu)
+    assert dominating(on_cpu, [on_gpu]) is on_gpu
 
 
 def test_time_of_outputs_that_are_not_right_is_no_point() -> None:
