@@ -157,7 +157,6 @@ class ParityRecord(Record):
     elements_outside: int | None
     # All differences by their size, in powers of two; None also of an older evaluation.
     difference_counts: tuple[DifferenceBin, ...] | None = None
-    largest_logit: float | None = None  # the reference's, by its size
     nonfinite: int
     constant_output: bool
     worst_index: int  # the example with the largest difference, or the first not finite

@@ -1,12 +1,17 @@
 """`report`: one self-contained HTML page of one or more runs."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from commands.completion_values import runs as complete_runs
 from commands.options import data_dir_option, dataset_option, output_options
 from errors import UsageError
+
+if TYPE_CHECKING:  # at run time it loads pydantic
+    from report.reading import RunRecords
 
 
 @click.command("report")
@@ -70,29 +75,33 @@ def command(
         plots=plots,
     )
     if as_json:
-        print_json(
-            {
-                "schema": 1,
-                "report": str(page),
-                "plots": [str(path) for path in written],
-                "runs": [
-                    {
-                        "run": str(record.run.root),
-                        "verdicts": [one.verdict for one in record.evaluations],
-                    }
-                    for record in records
-                ],
-            }
-        )
+        print_json(_document(records, page, written))
     else:
-        evaluations = [one for record in records for one in record.evaluations]
-        failed = sum(one.verdict == "fail" for one in evaluations)
-        pairs = [
-            ("page", in_one_line(page)),
-            ("evaluations", f"{len(evaluations)}, of which {failed} failed"),
-        ]
+        pairs = [("page", in_one_line(page)), ("evaluations", _verdicts(records))]
         if plots is not None:
             pairs.append(("plots", f"{len(written)} files in {plots}"))
         print_pairs(f"report of {', '.join(record.name for record in records)}", pairs)
     if opens:
         click.launch(page.resolve().as_uri())
+
+
+def _document(
+    records: "Sequence[RunRecords]", page: Path, plots: Sequence[Path]
+) -> dict[str, object]:
+    return {
+        "schema": 1,
+        "report": str(page),
+        "plots": [str(path) for path in plots],
+        "runs": [
+            {
+                "run": str(record.run.root),
+                "verdicts": [one.verdict for one in record.evaluations],
+            }
+            for record in records
+        ],
+    }
+
+
+def _verdicts(records: "Sequence[RunRecords]") -> str:
+    verdicts = [one.verdict for record in records for one in record.evaluations]
+    return f"{len(verdicts)}, of which {verdicts.count('fail')} failed"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # at run time they load matplotlib
     from report.galleries import SplitImages
     from report.reading import RunRecords
 
-PLOT_FORMATS = (".svg", ".png")
+WRITTEN_AS = (".svg", ".png")  # each plot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +143,7 @@ def _write_plots(
     ]
     written: list[Path] = []
     for number, (stem, plot) in enumerate(named, start=1):
-        for suffix in PLOT_FORMATS:
+        for suffix in WRITTEN_AS:
             path = stem.with_name(stem.name + suffix)
             save_plot(path, plot.figure)
             written.append(path)

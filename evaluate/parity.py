@@ -130,7 +130,6 @@ class Parity:
                 DifferenceBin(below=edge, count=count)
                 for edge, count in counts_by_power(self.histogram)
             ),
-            "largest_logit": float(max(reference.high_K.max(), -reference.low_K.min())),
             "within_tolerance": self.outside <= tolerance.most_outside(elements),
             "float64": self.float64
             and Float64Errors(pytorch_max_abs=self.float64[0], onnx_max_abs=self.float64[1]),

@@ -107,7 +107,7 @@ def contents_of(run: RunRecords, test_images: SplitImages, dataset: Link | None)
             )
             for evaluation in evaluations
         ],
-        left_out=[f"{one.file} is left out: it {one.why}." for one in run.left_out],
+        left_out=[f"{one.name} is left out: it {one.detail}." for one in run.left_out],
         sections=[
             _accuracy(run),
             _training(run),

@@ -1,6 +1,6 @@
 """The chain of hashes, and the commands that make all of it again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from artifacts.evaluation_records import Evaluation
 from artifacts.verification import Link
@@ -16,7 +16,8 @@ def chain_table(run: RunRecords, dataset: Link | None) -> Table:
         dataset: whether the dataset is the one of the record; None: it was not looked for.
     """
     links = [*([dataset] if dataset else []), *run.links]
-    rows = [_row(link, run) for link in links]
+    hashes = _hashes(run)
+    rows = [_row(link, run, hashes) for link in links]
     if run.export is None:
         rows += [row for evaluation in run.evaluations for row in _files_of(evaluation)]
     return Table(
@@ -26,12 +27,12 @@ def chain_table(run: RunRecords, dataset: Link | None) -> Table:
     )
 
 
-def _row(link: Link, run: RunRecords) -> tuple[str, ...]:
+def _row(link: Link, run: RunRecords, hashes: Mapping[str, str]) -> tuple[str, ...]:
     if link.name in run.evaluations_sha256:
         # Nothing speaks of an evaluation: it speaks of the files above, which is what was checked.
         now = f"left out: {link.detail}" if link.holds is False else "speaks of the files above"
         return (link.name, run.evaluations_sha256[link.name], "nothing: its own, as it is now", now)
-    return (link.name, _hashes(run).get(link.name, "not recorded"), link.of, _told(link))
+    return (link.name, hashes.get(link.name, "not recorded"), link.of, _told(link))
 
 
 def _files_of(evaluation: Evaluation) -> Sequence[tuple[str, ...]]:

@@ -1,6 +1,7 @@
 """A run's records, read and checked: all that a report tells comes from here."""
 
 import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,18 +13,10 @@ from artifacts.files import sha256_of_file
 from artifacts.json_records import read_record
 from artifacts.run_directory import RunDirectory
 from artifacts.training_records import Epoch, Imported, Recipe, Training
-from artifacts.verification import Link, checked_links, stale
+from artifacts.verification import Link, checked_links
 from errors import ArtifactError
 
 EVALUATIONS = "evaluations/"  # how the names of evaluations begin in links
-
-
-@dataclass(frozen=True, kw_only=True)
-class LeftOut:
-    """An evaluation that is of other files than the run now has."""
-
-    file: str
-    why: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +32,6 @@ class RunRecords:
         imported: where the network came from, if it was not trained here.
         export: its ONNX files.
         evaluations: float32 first, then by their file names.
-        left_out: those that are stale.
         evaluations_sha256: of the evaluations' own files, by `evaluations/NAME.json`.
         links: of the chain of hashes; all that a report rests on hold.
     """
@@ -52,7 +44,6 @@ class RunRecords:
     imported: Imported | None
     export: Export | None
     evaluations: tuple[Evaluation, ...]
-    left_out: tuple[LeftOut, ...]
     evaluations_sha256: dict[str, str]
     links: tuple[Link, ...]
 
@@ -78,6 +69,11 @@ class RunRecords:
         return ()
 
     @property
+    def left_out(self) -> tuple[Link, ...]:
+        """Evaluations that are of other files than the run now has, and why."""
+        return _left_out(self.links)
+
+    @property
     def main(self) -> Evaluation | None:
         """The evaluation that is told in full: the first."""
         return self.evaluations[0] if self.evaluations else None
@@ -100,7 +96,7 @@ def read_run(run: RunDirectory, name: str) -> RunRecords:
             )
     trained = run.training.is_file()
     export = read_record(run.export, Export) if run.export.is_file() else None
-    evaluations, left_out = _evaluations(run, export)
+    evaluations = _evaluations(run, {link.name for link in _left_out(links)})
     if not (trained or run.imported.is_file() or evaluations):
         raise ArtifactError(
             str(run.root),
@@ -118,7 +114,6 @@ def read_run(run: RunDirectory, name: str) -> RunRecords:
         imported=None if trained or not run.imported.is_file() else _imported(run),
         export=export,
         evaluations=evaluations,
-        left_out=left_out,
         evaluations_sha256={
             f"{EVALUATIONS}{path.name}": sha256_of_file(path)
             for path in run.evaluations.glob("*.json")
@@ -128,7 +123,7 @@ def read_run(run: RunDirectory, name: str) -> RunRecords:
 
 
 def _links(run: RunDirectory) -> tuple[Link, ...]:
-    if run.training.is_file() or run.imported.is_file():
+    if run.training.is_file() or run.imported.is_file() or run.export.is_file():
         return checked_links(run)
     return ()  # evaluations of a file that no run made: nothing here speaks of another file
 
@@ -137,19 +132,21 @@ def _imported(run: RunDirectory) -> Imported:
     return read_record(run.imported, Imported)
 
 
-def _evaluations(
-    run: RunDirectory, export: Export | None
-) -> tuple[tuple[Evaluation, ...], tuple[LeftOut, ...]]:
-    found, left_out = [], []
-    for path in sorted(run.evaluations.glob("*.json")):
-        evaluation = read_record(path, Evaluation)
-        problem = stale(evaluation, export) if export else None
-        if problem:
-            left_out.append(LeftOut(file=f"{EVALUATIONS}{path.name}", why=problem))
-        else:
-            found.append(evaluation)
+def _left_out(links: Sequence[Link]) -> tuple[Link, ...]:
+    return tuple(
+        link for link in links if link.holds is False and link.name.startswith(EVALUATIONS)
+    )
+
+
+def _evaluations(run: RunDirectory, left_out: Collection[str]) -> tuple[Evaluation, ...]:
+    found = [
+        read_record(path, Evaluation)
+        for path in sorted(run.evaluations.glob("*.json"))
+        if f"{EVALUATIONS}{path.name}" not in left_out
+    ]
+    # sort() keeps the order of those that are equal.
     found.sort(key=lambda evaluation: evaluation.model.precision != "float32")
-    return tuple(found), tuple(left_out)
+    return tuple(found)
 
 
 def _history(path: Path) -> tuple[Epoch, ...]:
