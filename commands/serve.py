@@ -1,6 +1,7 @@
 """`serve`: a network behind HTTP, with a page to draw a digit on."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,9 @@ from commands.options import (
     provider_option,
     run_option,
 )
+
+if TYPE_CHECKING:  # at run time it loads numpy
+    from serve.model import ServedModel
 
 LARGEST_PORT = 65_535
 
@@ -99,7 +103,7 @@ def command(
               curl -F image=@digit.png http://127.0.0.1:8000/v1/predict
     """
     from commands.classifier import opened_classifier
-    from commands.console import log, print_json, results, show_log
+    from commands.console import log, show_log
     from commands.progress import step_progress
     from evaluate.session_options import SessionOptions
     from serve.app import Serving
@@ -134,23 +138,26 @@ def command(
         if not is_loopback(listener):
             log.warning("whoever reaches %s can ask: there is no password", url_of(listener))
 
-        def tell() -> None:
-            document = {"url": url_of(listener), "provider": provider}
-            if as_json:
-                model = {**served.model.model_dump(), "precision": served.precision}
-                print_json({"schema": 1, **document, "model": model})
-            else:
-                name = f"{served.model.name} ({served.precision}, {provider})"
-                results.print(
-                    f"serving {name} on {document['url']}",
-                    markup=False,
-                    emoji=False,
-                    soft_wrap=True,
-                )
-            results.file.flush()
-
         serving = Serving(served, limits, debug=invocation.debug)
         with step_progress("serve") as progress:
             serving.warm_up(progress)
         with invocation.deferred_stop() as is_stop_asked:
-            run_server(serving, listener, on_listening=tell, is_stop_asked=is_stop_asked)
+            run_server(
+                serving,
+                listener,
+                on_listening=lambda: _tell(served, url_of(listener), as_json=as_json),
+                is_stop_asked=is_stop_asked,
+            )
+
+
+def _tell(served: "ServedModel", url: str, *, as_json: bool) -> None:
+    """Tell that the server listens, so that whoever waits for it can begin."""
+    from commands.console import print_json, results
+
+    if as_json:
+        model = {**served.model.model_dump(), "precision": served.precision}
+        print_json({"schema": 1, "url": url, "provider": served.provider, "model": model})
+    else:
+        name = f"{served.model.name} ({served.precision}, {served.provider})"
+        results.print(f"serving {name} on {url}", markup=False, emoji=False, soft_wrap=True)
+    results.file.flush()
