@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of tests/robustness: a short sample by default; `make faults` for the long run."""
+    parser.addoption("--mutations", type=int, default=12, help="damaged copies of each file")
+    parser.addoption("--kills", type=int, default=2, help="kills of each command")
+    parser.addoption("--counts", type=Path, help="write what was counted to this JSON file")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test reads or writes the user's own cache."""

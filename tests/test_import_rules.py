@@ -10,15 +10,17 @@ from commands.main import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
-    "models": set[str](),
-    "data": set[str](),
-    "artifacts": set[str](),
-    "trainers": {"models", "data", "artifacts"},
-    "export": {"models", "data", "artifacts"},
-    "evaluate": {"models", "data", "artifacts"},
-    "report": {"artifacts"},
-    "serve": {"data", "artifacts"},
+    "untrusted": set[str](),
+    "models": {"untrusted"},
+    "data": {"untrusted"},
+    "artifacts": {"untrusted"},
+    "trainers": {"untrusted", "models", "data", "artifacts"},
+    "export": {"untrusted", "models", "data", "artifacts"},
+    "evaluate": {"untrusted", "models", "data", "artifacts"},
+    "report": {"untrusted", "artifacts"},
+    "serve": {"untrusted", "data", "artifacts"},
     "commands": {
+        "untrusted",
         "models",
         "data",
         "artifacts",

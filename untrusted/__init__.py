@@ -1,0 +1,1 @@
+"""What is done before a file or a model of a stranger is believed; every room may use it."""
