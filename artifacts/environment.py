@@ -9,8 +9,8 @@ from pathlib import Path
 
 from artifacts.json_records import Record
 from artifacts.version import ONNXPROOF_VERSION
+from untrusted.memory import CGROUP
 
-CGROUP = Path("/sys/fs/cgroup")
 NAMED_PACKAGES = (
     "torch",
     "torchvision",
@@ -91,34 +91,6 @@ def cpu_quota(path: Path) -> int | None:
     except (OSError, ValueError):  # no such file; or the quota is "max"
         return None
     return max(1, -(-quota // period))  # part of a CPU still needs a thread
-
-
-def available_memory_bytes() -> int:
-    """Return the memory that this process may still take without swapping.
-
-    That is what the system calls available, and no more than the control group (cgroup v2) leaves.
-    """
-    import psutil
-
-    available = int(psutil.virtual_memory().available)
-    left = memory_left(CGROUP)
-    return available if left is None else min(available, left)
-
-
-def memory_left(cgroup: Path) -> int | None:
-    """Return the bytes between a control group's use and its limit, or None without a limit.
-
-    Cached files count as free: the kernel drops them before it refuses anything.
-    """
-    try:
-        limit = int((cgroup / "memory.max").read_text())
-        used = int((cgroup / "memory.current").read_text())
-        statistics = dict(
-            line.split() for line in (cgroup / "memory.stat").read_text().splitlines()
-        )
-    except (OSError, ValueError):  # no such files; or the limit is "max"
-        return None
-    return max(0, limit - used + int(statistics.get("inactive_file", 0)))
 
 
 def cpu_model() -> str:

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from artifacts.environment import available_memory_bytes
+from untrusted.memory import available_memory_bytes
 
 MEMORY_SHARE = 0.5  # of what is free; the rest is for the network, its gradients, the user
 CHUNKS_AHEAD = 2

@@ -7,18 +7,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 from artifacts import environment
 from artifacts.environment import (
-    available_memory_bytes,
     conflict_of_packages,
     cpu_model,
     cpu_quota,
     current_environment,
     installed_versions,
-    memory_left,
     usable_cpus,
 )
 
@@ -107,36 +104,6 @@ def test_usable_cpus_are_no_more_than_the_quota(
     assert usable_cpus() == 4
     (tmp_path / "cpu.max").write_text("100000 100000")
     assert usable_cpus() == 1
-
-
-@pytest.mark.parametrize(
-    ("limit", "current", "cached", "left"),
-    [
-        ("1000\n", "400\n", "100", 700),
-        ("1000\n", "1300\n", "0", 0),
-        ("max\n", "400\n", "100", None),
-        (None, "400\n", "100", None),
-    ],
-)
-def test_memory_left_is_what_the_control_group_allows(
-    limit: str | None, current: str, cached: str, left: int | None, tmp_path: Path
-) -> None:
-    if limit is not None:
-        (tmp_path / "memory.max").write_text(limit)
-    (tmp_path / "memory.current").write_text(current)
-    (tmp_path / "memory.stat").write_text(f"anon 5\ninactive_file {cached}\n")
-    assert memory_left(tmp_path) == left
-
-
-def test_available_memory_is_no_more_than_the_control_group_leaves(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = available_memory_bytes()
-    assert 0 < whole <= psutil.virtual_memory().total
-    for name, content in (("max", "5000"), ("current", "1000"), ("stat", "inactive_file 0")):
-        (tmp_path / f"memory.{name}").write_text(content)
-    monkeypatch.setattr(environment, "CGROUP", tmp_path)
-    assert available_memory_bytes() == 4000
 
 
 def test_two_packages_with_the_same_files_are_told() -> None:

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from artifacts.environment import available_memory_bytes
 from artifacts.json_records import read_record
 from artifacts.run_directory import RunDirectory
 from artifacts.training_records import Training
@@ -19,6 +18,7 @@ from trainers.examples import (
     ExamplesOnDisk,
     examples_from_split,
 )
+from untrusted.memory import available_memory_bytes
 
 CPU = torch.device("cpu")
 INDICES = np.arange(3, 60, 2)
