@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from artifacts.environment import CGROUP
 from artifacts.latency_records import GpuState, MachineState
+from untrusted.memory import CGROUP
 
 CPUS = Path("/sys/devices/system/cpu")
 _GPU_FIELDS = (
