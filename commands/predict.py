@@ -20,7 +20,6 @@ if TYPE_CHECKING:  # at run time these load numpy, pydantic, rich and ONNX Runti
     from evaluate.prediction import ImageSource
 
 STANDARD_INPUT = "-"
-MAX_STANDARD_INPUT_BYTES = 1 << 28  # it is read as a whole; an image of MAX_PIXELS needs less
 
 
 @click.command("predict")
@@ -136,12 +135,12 @@ def _utf8(path: Path) -> str:
 
 
 def _standard_input() -> BinaryIO:
+    from data.images import MAX_FILE_BYTES
+
     # Closed from the start, it is None.
-    content = sys.stdin.buffer.read(MAX_STANDARD_INPUT_BYTES + 1) if sys.stdin else b""
-    if len(content) > MAX_STANDARD_INPUT_BYTES:
-        raise DatasetError(
-            STANDARD_INPUT, f"is too large: wanted at most {MAX_STANDARD_INPUT_BYTES} bytes"
-        )
+    content = sys.stdin.buffer.read(MAX_FILE_BYTES + 1) if sys.stdin else b""
+    if len(content) > MAX_FILE_BYTES:
+        raise DatasetError(STANDARD_INPUT, f"is too large: wanted at most {MAX_FILE_BYTES} bytes")
     return io.BytesIO(content)
 
 

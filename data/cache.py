@@ -2,7 +2,8 @@
 
     <user's cache>/onnxproof/prepared/<key>/
         train_images.npy  train_labels.npy  test_images.npy  test_labels.npy
-        dataset.json      format, name, classes, sha256, and of each split shapes and sha256
+        dataset.json      format, name, classes, sha256, of each split shapes and sha256; and the
+                          sha256 of this record itself
 
 Images without labels have no `train_*` files.
 
@@ -10,6 +11,7 @@ It is only a cache: an entry that is not what `dataset.json` says is dropped and
 is written beside its place and renamed, so a directory with its final name is whole.
 """
 
+import hashlib
 import json
 import logging
 import shutil
@@ -17,20 +19,31 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import platformdirs
 
+from data.checks import one_line
 from data.dataset import (
     SPLIT_NAMES,
     Dataset,
     Split,
     SplitName,
+    canonical_json,
     dataset_sha256,
     split_sha256,
 )
+from errors import ArtifactError
+from untrusted.files import content_of_file
+from untrusted.npy import mapped_array
 
-FORMAT = 1  # raise it when an entry, or what a reader makes of a source, changes
+FORMAT = 2  # raise it when an entry, or what a reader makes of a source, changes
+
+RECORD_SHA256 = "record_sha256"
+MOST_RECORD_BYTES = 1 << 24  # most of it are the names of the classes
+# What a record can do to its reader, one of ours or not.
+DAMAGE = (ArtifactError, OSError, KeyError, TypeError, ValueError, OverflowError, RecursionError)
 
 logger = logging.getLogger("onnxproof")
 
@@ -65,30 +78,34 @@ def read_entry(key: str) -> Entry | None:
     """
     directory = cache_directory() / key
     try:
-        record = json.loads((directory / "dataset.json").read_bytes())
-    except (FileNotFoundError, NotADirectoryError) as error:
-        if directory.exists():
-            raise DamagedEntryError("dataset.json is missing") from error
-        return None
-    except (OSError, ValueError) as error:
-        raise DamagedEntryError(f"dataset.json: {error}") from error
-    try:
-        channels, height, width = (int(length) for length in record["image_shape"])
-        hashes = record["split_sha256"]
-        splits = [split for split in SPLIT_NAMES if split == "test" or split in hashes]
-        entry = Entry(
-            directory=directory,
-            name=str(record["name"]),
-            classes=tuple(str(name) for name in record["classes"]),
-            image_shape=(channels, height, width),
-            examples={split: int(record["examples"][split]) for split in splits},
-            split_sha256={split: str(hashes[split]) for split in splits},
-            sha256=str(record["sha256"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise DamagedEntryError(f"dataset.json: {error!r}") from error
+        if not directory.is_dir():
+            return None
+        path = directory / "dataset.json"
+        record = json.loads(content_of_file(path, most_bytes=MOST_RECORD_BYTES))
+        if not isinstance(record, dict) or record.pop(RECORD_SHA256, None) != _sha256_of_record(
+            record
+        ):
+            raise ValueError("is not what was written, or of another version")
+        return _entry(directory, record)
+    except DAMAGE as error:
+        raise DamagedEntryError(f"dataset.json: {one_line(error)}") from error
+
+
+def _entry(directory: Path, record: Any) -> Entry:
+    channels, height, width = (int(length) for length in record["image_shape"])
+    hashes = record["split_sha256"]
+    splits = [split for split in SPLIT_NAMES if split == "test" or split in hashes]
+    entry = Entry(
+        directory=directory,
+        name=str(record["name"]),
+        classes=tuple(str(name) for name in record["classes"]),
+        image_shape=(channels, height, width),
+        examples={split: int(record["examples"][split]) for split in splits},
+        split_sha256={split: str(hashes[split]) for split in splits},
+        sha256=str(record["sha256"]),
+    )
     if dataset_sha256(entry.classes, entry.split_sha256) != entry.sha256:
-        raise DamagedEntryError("dataset.json: its sha256 do not fit together")
+        raise ValueError("its sha256 do not fit together")
     return entry
 
 
@@ -117,9 +134,8 @@ def open_split(entry: Entry, split: SplitName) -> Split:
     """
     images_path, labels_path = _array_paths(entry.directory, split)
     try:
-        images_NCHW = np.load(images_path, mmap_mode="r", allow_pickle=False)
-        labels_N = np.load(labels_path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        images_NCHW, labels_N = mapped_array(images_path), mapped_array(labels_path)
+    except ArtifactError as error:
         raise DamagedEntryError(f"{split}: {error}") from error
     examples = entry.examples[split]
     wanted = ((examples, *entry.image_shape), np.dtype(np.uint8), (examples,), np.dtype(np.int64))
@@ -166,7 +182,7 @@ def _write(directory: Path, dataset: Dataset) -> None:
         images_path, labels_path = _array_paths(directory, name)
         np.save(images_path, split.images)
         np.save(labels_path, split.labels)
-    record = {
+    record: dict[str, object] = {
         "format": FORMAT,
         "name": dataset.name,
         "classes": dataset.classes,
@@ -175,7 +191,12 @@ def _write(directory: Path, dataset: Dataset) -> None:
         "split_sha256": dict(dataset.split_sha256),
         "sha256": dataset.sha256,
     }
+    record[RECORD_SHA256] = _sha256_of_record(record)
     (directory / "dataset.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _sha256_of_record(record: Mapping[str, object]) -> str:
+    return hashlib.sha256(canonical_json(record)).hexdigest()
 
 
 def _rename_unless_there(temporary: Path, target: Path) -> None:

@@ -1,5 +1,7 @@
 """The rules that every dataset must keep, whatever it was read from."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +16,7 @@ from data.dataset import (
 )
 from data.resizing import Size, resized_images
 from errors import DatasetError
+from untrusted.memory import require_memory
 
 MAX_CHANNELS = 4  # grey, grey with alpha, RGB, RGBA; more means that the axes are in another order
 
@@ -36,11 +39,12 @@ def checked_splits(
 
     Raises:
         DatasetError: a rule is broken; it names the split, the first example, and what was wanted.
+        UnfinishedError: there is not the memory for a copy in another size or order.
     """
     if isinstance(raw, RawImages):
         images_NCHW = _checked_images(raw.images, "test", subject, image_size)
         labels_N = np.full(len(images_NCHW), UNLABELLED, dtype=np.int64)
-        return (), {"test": _read_only(images_NCHW, labels_N)}
+        return (), {"test": _read_only(images_NCHW, labels_N, subject)}
     # In this order: each check may rely on the ones before it.
     images = {
         split: _checked_images(raw.arrays(split)[0], split, subject, image_size)
@@ -60,7 +64,9 @@ def checked_splits(
     for split in SPLIT_NAMES:
         _check_label_range(labels[split], len(classes), split, subject)
 
-    return classes, {split: _read_only(images[split], labels[split]) for split in SPLIT_NAMES}
+    return classes, {
+        split: _read_only(images[split], labels[split], subject) for split in SPLIT_NAMES
+    }
 
 
 def one_line(error: Exception) -> str:
@@ -94,7 +100,10 @@ def _checked_images(
     if height == 0 or width == 0:
         raise DatasetError(subject, f"{split}: images of {height}x{width} pixels")
     pixels = images.astype(np.uint8, copy=False)
-    return pixels if image_size is None else resized_images(pixels, image_size)
+    if image_size is None or image_size == (height, width):
+        return pixels
+    require_memory(subject, examples * channels * math.prod(image_size), f"{split} in that size")
+    return resized_images(pixels, image_size)
 
 
 def _checked_labels(raw: RawDataset, split: SplitName, subject: str) -> NDArray[np.int64]:
@@ -152,8 +161,10 @@ def _check_label_range(
         )
 
 
-def _read_only(images_NCHW: NDArray[np.uint8], labels_N: NDArray[np.int64]) -> Split:
-    images_NCHW = np.ascontiguousarray(images_NCHW)
+def _read_only(images_NCHW: NDArray[np.uint8], labels_N: NDArray[np.int64], subject: str) -> Split:
+    if not images_NCHW.flags.c_contiguous:
+        require_memory(subject, images_NCHW.nbytes, "putting its images into another order")
+        images_NCHW = np.ascontiguousarray(images_NCHW)
     images_NCHW.flags.writeable = False
     labels_N.flags.writeable = False
     return Split(images=images_NCHW, labels=labels_N, sha256=split_sha256(images_NCHW, labels_N))

@@ -6,8 +6,8 @@ big-endian 32-bit number, then the values in C order.
 """
 
 import gzip
-import io
 import math
+import os
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from data.checks import one_line
 from data.dataset import RawDataset
 from errors import DatasetError
+from untrusted.compressed import MOST_EXPANSION, Readable, content_of_stream
+from untrusted.files import opened_file
+from untrusted.memory import require_memory
 
 STEMS = (
     "train-images-idx3-ubyte",
@@ -26,7 +29,6 @@ STEMS = (
     "t10k-labels-idx1-ubyte",
 )
 UNSIGNED_BYTE = 0x08
-CHUNK_BYTES = 1 << 20
 
 
 def find_idx_files(folder: Path) -> tuple[Path, ...]:
@@ -37,7 +39,7 @@ def find_idx_files(folder: Path) -> tuple[Path, ...]:
     """
     found = []
     for stem in STEMS:
-        forms = [path for path in (folder / f"{stem}.gz", folder / stem) if path.is_file()]
+        forms = [path for path in (folder / f"{stem}.gz", folder / stem) if path.exists()]
         if not forms:
             raise DatasetError(
                 str(folder), f"has neither {stem}.gz nor {stem}: wanted all of {', '.join(STEMS)}"
@@ -65,25 +67,44 @@ def read_idx_files(files: Sequence[Path], classes: tuple[str, ...] | None = None
 def read_idx(path: Path, *, dimensions: int) -> NDArray[np.uint8]:
     """Return the uint8 array in an IDX file with this many dimensions.
 
-    Memory grows with what the file really holds: a header may promise 10^10 images.
+    Memory is taken only for what the file can hold: a header may promise 10^10 images.
 
     Raises:
         DatasetError: the file breaks the format, or holds more or fewer bytes than it promises.
+        UnfinishedError: it holds more than there is memory for.
     """
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-            shape = _shape_from_header(path, stream, dimensions)
-            promised = math.prod(shape)
-            content = _at_most(stream, promised + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DatasetError(str(path), f"cannot be read: {one_line(error)}") from error
-    if len(content) != promised:
-        found = f"found {len(content)}" if len(content) < promised else "but more follow"
-        raise DatasetError(str(path), f"its header promises {promised} bytes, {found}")
-    return np.frombuffer(content, dtype=np.uint8).reshape(shape)
+    with opened_file(path, error=DatasetError) as file:
+        size_bytes = os.fstat(file.fileno()).st_size
+        try:
+            if path.suffix == ".gz":
+                with gzip.open(file) as stream:
+                    return _array(path, stream, dimensions, MOST_EXPANSION * size_bytes)
+            return _array(path, file, dimensions, size_bytes)
+        except (OSError, EOFError, ValueError, zlib.error) as error:
+            raise DatasetError(str(path), f"cannot be read: {one_line(error)}") from error
 
 
-def _shape_from_header(path: Path, stream: io.BufferedIOBase, dimensions: int) -> tuple[int, ...]:
+def _array(path: Path, stream: Readable, dimensions: int, most_bytes: int) -> NDArray[np.uint8]:
+    """Return the array in a stream that holds no more than so many bytes."""
+    shape = _shape_from_header(path, stream, dimensions)
+    promised = math.prod(shape)
+    if promised > most_bytes:
+        raise DatasetError(
+            str(path),
+            f"its header promises {promised} bytes, at most {most_bytes} fit into it",
+        )
+    require_memory(str(path), promised)
+    content = content_of_stream(stream, promised)
+    if content.nbytes < promised:
+        raise DatasetError(
+            str(path), f"its header promises {promised} bytes, found {content.nbytes}"
+        )
+    if stream.read(1):
+        raise DatasetError(str(path), f"its header promises {promised} bytes, but more follow")
+    return content.reshape(shape)
+
+
+def _shape_from_header(path: Path, stream: Readable, dimensions: int) -> tuple[int, ...]:
     header = stream.read(4 + 4 * dimensions)
     magic = bytes([0, 0, UNSIGNED_BYTE, dimensions])
     if header[:4] != magic:
@@ -95,13 +116,3 @@ def _shape_from_header(path: Path, stream: io.BufferedIOBase, dimensions: int) -
     if len(header) < 4 + 4 * dimensions:
         raise DatasetError(str(path), f"ends inside its header, after {len(header)} bytes")
     return tuple(int(length) for length in np.frombuffer(header, dtype=">u4", offset=4))
-
-
-def _at_most(stream: io.BufferedIOBase, limit: int) -> bytearray:
-    content = bytearray()
-    while len(content) < limit:
-        chunk = stream.read(min(CHUNK_BYTES, limit - len(content)))
-        if not chunk:
-            break
-        content += chunk
-    return content

@@ -4,6 +4,7 @@ And folders with nothing but images in them, which have no labels.
 """
 
 import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from data.dataset import SPLIT_NAMES, RawDataset, RawImages
 from data.images import SUFFIXES, exact_image, planes
 from data.resizing import Size
 from errors import DatasetError
+from untrusted.memory import require_memory
 
 logger = logging.getLogger("onnxproof")
 
@@ -86,8 +88,9 @@ def read_image_folder(
     Raises:
         DatasetError: a file cannot be decoded, is too large, has transparent parts or more than
             8 bits a value, or is of another size than the first.
+        UnfinishedError: there is not the memory for so many images of that size.
     """
-    images_NCHW = _images(files, image_size)
+    images_NCHW = _images(folder, files, image_size)
     classes = _class_names(folder, "train")
     labels_N = np.array([classes.index(path.parent.name) for path in files])
     train_examples = sum(path.parent.parent.name == "train" for path in files)
@@ -106,10 +109,10 @@ def read_unlabelled_images(files: Sequence[Path], image_size: Size | None = None
     Raises:
         DatasetError: as `read_image_folder` does.
     """
-    return RawImages(images=_images(files, image_size))
+    return RawImages(images=_images(files[0].parent, files, image_size))
 
 
-def _images(files: Sequence[Path], image_size: Size | None) -> NDArray[np.uint8]:
+def _images(folder: Path, files: Sequence[Path], image_size: Size | None) -> NDArray[np.uint8]:
     """Return uint8 `[N, C, H, W]`, filled image by image: there is never a second copy of all."""
     height, width = image_size or (0, 0)
     images_NCHW = np.empty((0, 1, height, width), dtype=np.uint8)
@@ -117,7 +120,7 @@ def _images(files: Sequence[Path], image_size: Size | None) -> NDArray[np.uint8]
         image = exact_image(path)
         if index == 0:
             height, width = image_size or (image.height, image.width)
-            images_NCHW = np.empty((len(files), 1, height, width), dtype=np.uint8)
+            images_NCHW = _room(folder, (len(files), 1, height, width))
         if image_size is None and (image.height, image.width) != (height, width):
             raise DatasetError(
                 str(path),
@@ -126,17 +129,16 @@ def _images(files: Sequence[Path], image_size: Size | None) -> NDArray[np.uint8]
                 hint="have them resized as they are read, to 224x224 say: --image-size 224",
             )
         if image.mode == "RGB" and images_NCHW.shape[1] == 1:
-            images_NCHW = _in_three_channels(images_NCHW, index)
+            coloured_NCHW = _room(folder, (len(files), 3, height, width))
+            coloured_NCHW[:index] = images_NCHW[:index]
+            images_NCHW = coloured_NCHW
         images_NCHW[index] = planes(image, images_NCHW.shape[1], image_size)
     return images_NCHW
 
 
-def _in_three_channels(images_NCHW: NDArray[np.uint8], filled: int) -> NDArray[np.uint8]:
-    """Return room for as many colour images, with the first `filled` ones in it."""
-    examples, _, height, width = images_NCHW.shape
-    coloured_NCHW = np.empty((examples, 3, height, width), dtype=np.uint8)
-    coloured_NCHW[:filled] = images_NCHW[:filled]
-    return coloured_NCHW
+def _room(folder: Path, shape: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+    require_memory(str(folder), math.prod(shape))
+    return np.empty(shape, dtype=np.uint8)
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -2,7 +2,8 @@
 
 What becomes of an image, in this order:
 
-    opened     at most MAX_PIXELS; of several frames or pages the first
+    opened     a regular file of at most MAX_FILE_BYTES, of one of FORMATS, of at most MAX_PIXELS;
+               of several frames or pages the first; a PNG's checksums are verified
     upright    turned as its EXIF orientation says
     8 bits     a dataset refuses what does not fit without loss; `predict` converts it, see
                `converted_image`
@@ -27,16 +28,18 @@ from data.checks import one_line
 from data.quiet_warnings import SharedFilters
 from data.resizing import Size, resized
 from errors import DatasetError
+from untrusted.files import opened_file
 
 if TYPE_CHECKING:  # at run time Pillow is loaded only where an image is
     from PIL.Image import Image
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".pgm", ".ppm")
-# Pillow's names of the same, for images of strangers: it knows others whose decoding starts a
-# program (EPS: Ghostscript), and the fewer decoders, the fewer of their faults can be reached.
-COMMON_FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
+# Pillow's names of the same. It looks at what a file holds, not at its name, and knows others whose
+# decoding starts a program (EPS: Ghostscript); and the fewer decoders, the fewer faults of theirs.
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
 # A file of kilobytes can unpack to gigabytes; its header says so before anything is decoded.
 MAX_PIXELS = 1 << 26  # 67 million: a camera of 64 megapixels
+MAX_FILE_BYTES = 1 << 28  # an image of MAX_PIXELS needs less
 GREY_MODES = ("1", "L", "LA")
 # Everything else has more than 8 bits a value, which converting would clip or cut.
 COLOUR_MODES = ("P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB")
@@ -75,9 +78,7 @@ def exact_image(path: Path) -> "Image":
         return upright.convert("L" if image.mode in GREY_MODES else "RGB")
 
 
-def converted_image(
-    source: Path | BinaryIO, subject: str, formats: tuple[str, ...] | None = None
-) -> "Image":
+def converted_image(source: Path | BinaryIO, subject: str) -> "Image":
     """Return an image of any kind in mode L or RGB, upright.
 
     Whole numbers of 16 bits (or more, of which those beyond 65535 are cut) are divided by 257 and
@@ -87,12 +88,11 @@ def converted_image(
     Args:
         source: a file, or a stream that can seek.
         subject: what an error names.
-        formats: names of Pillow's that it may have; None for all that Pillow knows.
 
     Raises:
         DatasetError: it cannot be decoded, or is too large.
     """
-    with _opened(source, subject, formats) as image:
+    with _opened(source, subject) as image:
         return _in_eight_bits(_upright(image))
 
 
@@ -114,27 +114,44 @@ def planes(image: "Image", channels: int, size: Size | None) -> NDArray[np.uint8
 
 
 @contextlib.contextmanager
-def _opened(
-    source: Path | BinaryIO, subject: str, formats: tuple[str, ...] | None = None
-) -> Iterator["Image"]:
+def _opened(source: Path | BinaryIO, subject: str) -> Iterator["Image"]:
     """Give an image whose header was read; tell what goes wrong in the block as its damage."""
     from PIL import Image, UnidentifiedImageError
 
-    try:
-        with _FILTERS.active(), Image.open(source, formats=formats) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise Image.DecompressionBombError(f"{image.width}x{image.height} pixels")
-            yield image
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise DatasetError(
-            subject, f"is too large, wanted at most {MAX_PIXELS} pixels: {one_line(error)}"
-        ) from error
-    except UnidentifiedImageError as error:  # names the stream, by its address in memory
-        raise DatasetError(subject, "not a readable image: of no known format") from error
-    except FileNotFoundError as error:
-        raise DatasetError(subject, "no such file") from error
-    except DAMAGE as error:
-        raise DatasetError(subject, f"not a readable image: {one_line(error)}") from error
+    with contextlib.ExitStack() as stack:
+        if isinstance(source, Path):
+            file = opened_file(source, most_bytes=MAX_FILE_BYTES, error=DatasetError)
+            source = stack.enter_context(file)
+        stack.enter_context(_FILTERS.active())
+        try:
+            with Image.open(source, formats=FORMATS) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise Image.DecompressionBombError(f"{image.width}x{image.height} pixels")
+                if image.format == "PNG":
+                    _verify_png(source)
+                yield image
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise DatasetError(
+                subject, f"is too large, wanted at most {MAX_PIXELS} pixels: {one_line(error)}"
+            ) from error
+        except UnidentifiedImageError as error:  # names the stream, by its address in memory
+            raise DatasetError(subject, "not a readable image: of no known format") from error
+        except DAMAGE as error:
+            raise DatasetError(subject, f"not a readable image: {one_line(error)}") from error
+
+
+def _verify_png(source: BinaryIO) -> None:
+    """Compare all checksums of a PNG, as Pillow does not while it decodes; other forms have none.
+
+    Raises:
+        SyntaxError: as Pillow calls it, one is wrong.
+    """
+    from PIL import Image
+
+    place = source.tell()
+    with Image.open(source, formats=("PNG",)) as image:
+        image.verify()
+    source.seek(place)
 
 
 def _filter_warnings() -> None:

@@ -3,8 +3,6 @@
 Each file has `X`, uint8 `[32, 32, 3, N]`, and `y`, `[N, 1]` with 1 to 10: the digit 0 has label 10.
 """
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,22 +10,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data.checks import one_line
 from data.dataset import RawDataset
 from data.digits import DIGIT_CLASSES
-from errors import DatasetError
+from errors import DatasetError, UnfinishedError
+from untrusted.child import ChildError, ChildLimitError, Limits, result_in_child
+from untrusted.compressed import MOST_EXPANSION
+from untrusted.files import require_file
+from untrusted.memory import available_memory_bytes, require_memory
+from untrusted.npy import mapped_array
 
 FILE_NAMES = ("train_32x32.mat", "test_32x32.mat")
 LABEL_OF_ZERO = 10
 # A damaged file can crash scipy's reader, which is compiled, and the whole process with it (seen
 # with scipy 1.17.1 and random bytes in an uncompressed file). So it works in its own process.
-LOADER = """
-import sys
-import numpy
-import scipy.io
-content = scipy.io.loadmat(sys.argv[1], variable_names=["X", "y"])
-numpy.savez(sys.argv[2], **{name: content[name] for name in ("X", "y") if name in content})
-"""
+READER = "data.mat_arrays:write_arrays"
+COPIES = 3  # unpacked, as an array, and in another order
+LEAST_MEMORY_BYTES = 1 << 28  # for files of a few bytes
+LEAST_SECONDS, BYTES_A_SECOND = 60, 1e6  # a tenth of what is usual
 
 
 def find_mat_pair(folder: Path) -> tuple[Path, ...]:
@@ -37,7 +36,7 @@ def find_mat_pair(folder: Path) -> tuple[Path, ...]:
         DatasetError: one of them is missing.
     """
     for name in FILE_NAMES:
-        if not (folder / name).is_file():
+        if not (folder / name).exists():
             raise DatasetError(str(folder), f"{name} is missing: wanted {' and '.join(FILE_NAMES)}")
     return tuple(folder / name for name in FILE_NAMES)
 
@@ -47,6 +46,7 @@ def read_mat_pair(files: Sequence[Path]) -> RawDataset:
 
     Raises:
         DatasetError: a file is no MATLAB file, is damaged, or lacks `X` or `y` in SVHN's shapes.
+        UnfinishedError: it takes more memory than there is, or more time than it could need.
     """
     train, test = files
     train_images, train_labels = _read_mat(train)
@@ -61,30 +61,24 @@ def read_mat_pair(files: Sequence[Path]) -> RawDataset:
 
 
 def _read_mat(path: Path) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
-    content = _loaded_in_another_process(path)
-    found = {name: list(array.shape) for name, array in content.items()}
-    if len(found) < 2 or found["X"][:3] != [32, 32, 3] or found["y"] != [found["X"][-1], 1]:
-        raise DatasetError(
-            str(path), f"wanted X [32, 32, 3, N] and y [N, 1], found {found or 'neither'}"
-        )
-    images_NCHW = content["X"].transpose(3, 2, 0, 1)
-    labels_N = content["y"][:, 0]
+    with tempfile.TemporaryDirectory(prefix="onnxproof-") as folder:
+        images, labels = (Path(folder, name) for name in ("images.npy", "labels.npy"))
+        arguments = {"path": str(path), "images": str(images), "labels": str(labels)}
+        try:
+            result_in_child(READER, arguments, _limits(require_file(path, error=DatasetError)))
+        except ChildLimitError as error:
+            raise UnfinishedError(str(path), f"scipy.io.loadmat {error}") from error
+        except ChildError as error:
+            raise DatasetError(str(path), f"not a readable MATLAB file: {error}") from error
+        require_memory(str(path), images.stat().st_size)
+        images_NCHW, labels_N = (np.array(mapped_array(file)) for file in (images, labels))
     return images_NCHW, np.where(labels_N == LABEL_OF_ZERO, 0, labels_N)
 
 
-def _loaded_in_another_process(path: Path) -> dict[str, NDArray[np.generic]]:
-    with tempfile.TemporaryDirectory(prefix="onnxproof-") as folder:
-        arrays = Path(folder) / "arrays.npz"
-        command = [sys.executable, "-P", "-c", LOADER, str(path), str(arrays)]
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
-        if run.returncode != 0:
-            reason = run.stderr.strip().splitlines()
-            crash = f"scipy.io.loadmat ended with status {run.returncode}"
-            raise DatasetError(
-                str(path), f"not a readable MATLAB file: {reason[-1] if reason else crash}"
-            )
-        try:
-            with np.load(arrays, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive}
-        except ValueError as error:
-            raise DatasetError(str(path), f"X or y are no numbers: {one_line(error)}") from error
+def _limits(size_bytes: int) -> Limits:
+    """Return what a file of this size may take, and no more memory than there is."""
+    most_bytes = LEAST_MEMORY_BYTES + COPIES * MOST_EXPANSION * size_bytes
+    return Limits(
+        seconds=LEAST_SECONDS + size_bytes / BYTES_A_SECOND,
+        memory_bytes=min(most_bytes, available_memory_bytes()),
+    )

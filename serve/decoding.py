@@ -20,7 +20,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import File, FormParser, parse_options_header
 
 from artifacts.logits import Images
-from data.images import COMMON_FORMATS, converted_image, planes
+from data.images import converted_image, planes
 from errors import DatasetError
 from serve.problems import ProblemError
 
@@ -71,7 +71,7 @@ def decoded_images(
     for index, file in enumerate(files):
         subject = "body" if kind == "file" else f"file {index + 1} of {len(files)}"
         try:
-            image = converted_image(io.BytesIO(file), subject, COMMON_FORMATS)
+            image = converted_image(io.BytesIO(file), subject)
             images[index] = planes(image, channels, (height, width))
         except DatasetError as error:
             raise ProblemError(422, str(error)) from error

@@ -31,6 +31,10 @@ class ChildError(Exception):
     """The child did not come to a result; the text says what ended it."""
 
 
+class ChildLimitError(ChildError):
+    """It wanted more time or memory than it was allowed."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     """What a child may take.
@@ -54,7 +58,8 @@ def result_in_child(function: str, arguments: Mapping[str, object], limits: Limi
 
     Raises:
         OnnxproofError: what the function itself raised.
-        ChildError: it crashed, ran too long, or raised something else.
+        ChildLimitError: it ran too long, or wanted too much memory.
+        ChildError: it crashed, or raised something else.
     """
     with tempfile.TemporaryDirectory(prefix="onnxproof-") as name:
         directory = Path(name)
@@ -63,11 +68,13 @@ def result_in_child(function: str, arguments: Mapping[str, object], limits: Limi
         ended = _ended(directory, limits)
         result = directory / _RESULT
         if not result.is_file():
-            raise ChildError(_cause(ended, limits))
+            raise _cause(ended, limits)
         answer = json.loads(result.read_bytes())
     if "error" in answer:
         kind = getattr(errors, answer["error"])
         raise kind(answer["subject"], answer["problem"], hint=answer["hint"])
+    if "limit" in answer:
+        raise ChildLimitError(answer["limit"])
     if "failure" in answer:
         raise ChildError(answer["failure"])
     return answer["value"]
@@ -85,17 +92,19 @@ def _ended(directory: Path, limits: Limits) -> "subprocess.CompletedProcess[byte
             check=False,
         )
     except subprocess.TimeoutExpired:  # which has killed it
-        raise ChildError(_too_long(limits)) from None
+        raise ChildLimitError(_too_long(limits)) from None
 
 
-def _cause(ended: "subprocess.CompletedProcess[bytes]", limits: Limits) -> str:
+def _cause(ended: "subprocess.CompletedProcess[bytes]", limits: Limits) -> ChildError:
     if ended.returncode < 0:
         name = signal.Signals(-ended.returncode).name
         if name == _CPU_TIME:
-            return _too_long(limits)
-        return f"crashed ({name})"
+            return ChildLimitError(_too_long(limits))
+        return ChildError(f"crashed ({name})")
     said = ended.stderr.decode(errors="replace").strip().splitlines()
-    return f"ended with status {ended.returncode}: {said[-1] if said else 'nothing was printed'}"
+    return ChildError(
+        f"ended with status {ended.returncode}: {said[-1] if said else 'nothing was printed'}"
+    )
 
 
 def _too_long(limits: Limits) -> str:
@@ -122,7 +131,7 @@ def main() -> None:
             "hint": error.hint,
         }
     except MemoryError:
-        answer = {"failure": _too_much(limits)}
+        answer = {"limit": _too_much(limits)}
     except Exception as error:
         answer = {"failure": " ".join(str(error).split()) or type(error).__name__}
     # Renamed, so that what is there is whole.

@@ -1,13 +1,16 @@
 import json
 import logging
+import os
 import shutil
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from data import cache, load_dataset
+from data.dataset import canonical_json
 from data.sources import source_from_spec
 from errors import DatasetError
 from tests.data.conftest import Arrays, write_npz
@@ -110,7 +113,40 @@ def test_entry_is_made_anew_when_images_are_in_another_order(
     assert_one_warning_and_a_sound_entry(npz_path, entry, caplog)
 
 
-@pytest.mark.parametrize("record", [b"", b"[]", b"{}", b'{"image_shape": [1]}', b"\xff"])
+def test_entry_is_made_anew_when_an_array_is_a_named_pipe(
+    npz_path: Path, entry: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("train_images.npy", "test_labels.npy"):
+        (entry / name).unlink()
+        os.mkfifo(entry / name)
+        assert len(load_dataset(str(npz_path)).train) == 12
+        assert len(load_dataset(str(npz_path)).test) == 6
+    assert "is a named pipe: wanted a regular file" in caplog.text
+
+
+def test_entry_is_made_anew_when_its_record_is_a_named_pipe(
+    npz_path: Path, entry: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (entry / "dataset.json").unlink()
+    os.mkfifo(entry / "dataset.json")
+    assert len(load_dataset(str(npz_path)).train) == 12
+    assert_one_warning_and_a_sound_entry(npz_path, entry, caplog)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"image_shape": [1]}',
+        b"\xff",
+        b"[" * 100_000,
+        b'{"image_shape": [Infinity, 1, 1]}',
+        b'{"name": "\\ud800"}',
+        b'{"name": ' + b"9" * 5000 + b"}",
+    ],
+)
 def test_entry_is_made_anew_when_its_record_is_damaged(
     npz_path: Path, entry: Path, caplog: pytest.LogCaptureFixture, record: bytes
 ) -> None:
@@ -127,12 +163,41 @@ def test_entry_is_made_anew_when_its_record_is_missing(
     assert_one_warning_and_a_sound_entry(npz_path, entry, caplog)
 
 
-def test_entry_is_made_anew_when_its_classes_were_edited(
-    npz_path: Path, entry: Path, caplog: pytest.LogCaptureFixture
+EDITS = [
+    ("name", "other"),
+    ("image_shape", [3, 4, 5]),
+    ("classes", ["cat", "1", "2"]),
+    ("examples", {"train": 12, "test": float("inf")}),
+    ("split_sha256", {"test": 5}),
+]
+
+
+def edit_record(entry: Path, key: str, value: object, *, sign: bool) -> None:
+    path = entry / "dataset.json"
+    record = json.loads(path.read_text())
+    record[key] = value
+    if sign:
+        del record[cache.RECORD_SHA256]
+        record[cache.RECORD_SHA256] = sha256(canonical_json(record)).hexdigest()
+    path.write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize(("key", "value"), EDITS)
+def test_entry_is_made_anew_when_its_record_was_edited(
+    npz_path: Path, entry: Path, caplog: pytest.LogCaptureFixture, key: str, value: object
 ) -> None:
-    record = json.loads((entry / "dataset.json").read_text())
-    record["classes"][0] = "cat"
-    (entry / "dataset.json").write_text(json.dumps(record))
+    edit_record(entry, key, value, sign=False)
+    dataset = load_dataset(str(npz_path))
+    assert (dataset.name, dataset.classes) == ("small-set", ("0", "1", "2"))
+    assert dataset.image_shape == (3, 5, 4)
+    assert_one_warning_and_a_sound_entry(npz_path, entry, caplog)
+
+
+@pytest.mark.parametrize(("key", "value"), EDITS[2:])
+def test_entry_is_made_anew_when_its_record_contradicts_itself(
+    npz_path: Path, entry: Path, caplog: pytest.LogCaptureFixture, key: str, value: object
+) -> None:
+    edit_record(entry, key, value, sign=True)
     assert load_dataset(str(npz_path)).classes == ("0", "1", "2")
     assert_one_warning_and_a_sound_entry(npz_path, entry, caplog)
 

@@ -101,7 +101,10 @@ def test_idx_refused_when_header_promises_the_moon(tmp_path: Path, name: str) ->
     moon = struct.pack(">BBBBIII", 0, 0, 8, 3, 2**32 - 1, 2**32 - 1, 2**32 - 1) + PIXELS
     path = tmp_path / name
     path.write_bytes(gzip.compress(moon) if name.endswith(".gz") else moon)
-    assert problem(path) == f"its header promises {(2**32 - 1) ** 3} bytes, found 24"
+    most = path.stat().st_size * (1032 if name.endswith(".gz") else 1)
+    assert problem(path) == (
+        f"its header promises {(2**32 - 1) ** 3} bytes, at most {most} fit into it"
+    )
 
 
 @pytest.mark.parametrize(
@@ -120,4 +123,4 @@ def test_idx_refused_when_not_gzip(tmp_path: Path) -> None:
 
 
 def test_idx_refused_when_missing(tmp_path: Path) -> None:
-    assert "No such file" in problem(tmp_path / "missing")
+    assert "no such file" in problem(tmp_path / "missing")

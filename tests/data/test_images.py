@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from data.images import COMMON_FORMATS, MAX_PIXELS, SUFFIXES, converted_image, planes
+from data.images import MAX_PIXELS, SUFFIXES, converted_image, exact_image, planes
 from errors import DatasetError
 
 GREY = np.arange(30, dtype=np.uint8).reshape(6, 5) * 8
@@ -191,18 +191,17 @@ def test_damage_is_told_wherever_it_is(suffix: str) -> None:
     assert refused > 0
 
 
-def test_common_formats_are_those_of_the_suffixes(tmp_path: Path) -> None:
+def test_formats_are_those_of_the_suffixes(tmp_path: Path) -> None:
     for suffix in SUFFIXES:
         path = tmp_path / f"a{suffix}"
         Image.fromarray(COLOUR).convert("L" if suffix == ".pgm" else "RGB").save(path)
-        assert converted_image(path, "a", COMMON_FORMATS).size == (5, 6)
+        assert converted_image(path, "a").size == (5, 6)
 
 
-def test_other_formats_are_not_decoded_where_common_ones_are_asked_for(tmp_path: Path) -> None:
-    path = tmp_path / "a.eps"
-    Image.fromarray(COLOUR).save(path)
-    with pytest.raises(DatasetError, match="not a readable image: of no known format"):
-        converted_image(path, "a", COMMON_FORMATS)
-    path = tmp_path / "a.tga"
-    Image.fromarray(COLOUR).save(path)
-    assert converted_image(path, "a").size == (5, 6)
+@pytest.mark.parametrize("form", ["EPS", "TGA", "PDF"])
+def test_other_formats_are_refused_whatever_the_file_is_called(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(COLOUR).save(path, form)
+    for read in (exact_image, lambda path: converted_image(path, "a")):
+        with pytest.raises(DatasetError, match="not a readable image: of no known format"):
+            read(path)

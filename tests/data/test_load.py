@@ -22,7 +22,8 @@ def modules_after(code: str) -> set[str]:
 
 
 def test_import_loads_nothing_heavy() -> None:
-    modules = sorted(path.stem for path in (ROOT / "data").glob("*.py"))
+    # mat_arrays is loaded in a process of its own.
+    modules = sorted({path.stem for path in (ROOT / "data").glob("*.py")} - {"mat_arrays"})
     assert "mat" in modules
     assert modules_after("\n".join(f"import data.{name}" for name in modules)) == set()
 

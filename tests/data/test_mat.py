@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy.io import savemat
 
 from data import load_dataset
-from errors import DatasetError
+from errors import DatasetError, UnfinishedError
 
 
 def svhn_arrays(examples: int, seed: int) -> dict[str, NDArray[np.uint8]]:
@@ -95,8 +95,8 @@ def test_mat_refused_when_its_reader_crashes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_mat_pair(tmp_path)
-    monkeypatch.setattr("data.mat.LOADER", "import os\nos.kill(os.getpid(), 9)")
-    assert problem(tmp_path).endswith("scipy.io.loadmat ended with status -9")
+    monkeypatch.setattr("data.mat.READER", "tests.data.hostile_work:crash")
+    assert problem(tmp_path) == "not a readable MATLAB file: crashed (SIGSEGV)"
 
 
 def test_mat_refused_when_it_holds_cells(tmp_path: Path) -> None:
@@ -104,4 +104,22 @@ def test_mat_refused_when_it_holds_cells(tmp_path: Path) -> None:
     cells = np.empty((3, 1), dtype=object)
     cells[:] = "text"
     savemat(tmp_path / "test_32x32.mat", {**svhn_arrays(3, seed=1), "y": cells})
-    assert problem(tmp_path).startswith("X or y are no numbers: ")
+    assert problem(tmp_path) == "y is no array of numbers"
+
+
+@pytest.mark.parametrize(
+    ("work", "seconds", "said"),
+    [
+        ("hang", 1.5, r"train_32x32\.mat: scipy\.io\.loadmat was not done after 1\.5 seconds$"),
+        ("take", 60, r"train_32x32\.mat: scipy\.io\.loadmat wanted more memory than the .* bytes"),
+    ],
+)
+def test_mat_is_unfinished_when_its_reader_takes_too_much(
+    work: str, seconds: float, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_mat_pair(tmp_path)
+    monkeypatch.setattr("data.mat.READER", f"tests.data.hostile_work:{work}")
+    monkeypatch.setattr("data.mat.LEAST_SECONDS", seconds)
+    monkeypatch.setattr("data.mat.BYTES_A_SECOND", 1e12)
+    with pytest.raises(UnfinishedError, match=said):
+        load_dataset(str(tmp_path))

@@ -60,7 +60,7 @@ def test_npz_refused_when_an_array_is_missing(tmp_path: Path, arrays: Arrays, ke
 def test_npz_refused_when_it_holds_objects(tmp_path: Path, arrays: Arrays) -> None:
     harmful = np.array([Harmful()], dtype=object)
     write_npz(tmp_path / "a.npz", {**arrays, "train_labels": harmful})
-    assert "Object arrays cannot be loaded" in problem(tmp_path / "a.npz")
+    assert problem(tmp_path / "a.npz").endswith("wanted one of numbers or text: no objects")
 
 
 class Harmful:

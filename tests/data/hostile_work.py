@@ -1,0 +1,15 @@
+"""What a hostile `.mat` file may make its reader do."""
+
+from tests.untrusted import work
+
+
+def crash(path: str, images: str, labels: str) -> None:
+    work.crash()
+
+
+def hang(path: str, images: str, labels: str) -> None:
+    work.hang()
+
+
+def take(path: str, images: str, labels: str) -> None:
+    work.take(1 << 24)
