@@ -146,7 +146,7 @@ def _source_from_path(path: Path, image_size: Size | None) -> Source:
 
 
 def _reader_from_path(path: Path, image_size: Size | None) -> tuple[str, tuple[Path, ...], Read]:
-    if path.is_file() and path.suffix.lower() == ".npz":
+    if path.suffix.lower() == ".npz" and not path.is_dir():
         return "npz", (path,), partial(read_npz, path)
     folder = path.parent if path.name in mat.FILE_NAMES else path
     form = _form_of_folder(path, folder)

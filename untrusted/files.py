@@ -4,10 +4,10 @@ A named pipe has no end to wait for, a device may have none at all, and a file o
 all memory. So what is read is opened here, and looked at before a byte of it is read.
 """
 
+import io
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
 
 from errors import ArtifactError
 
@@ -25,7 +25,7 @@ _BINARY = getattr(os, "O_BINARY", 0)  # Windows only
 
 def opened_file(
     path: Path, *, most_bytes: int | None = None, error: type[ArtifactError] = ArtifactError
-) -> BinaryIO:
+) -> io.BufferedReader:
     """Return a regular file, opened to read bytes.
 
     Args:

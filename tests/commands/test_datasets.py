@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from commands.main import main
-from data import load_dataset, torchvision_datasets
+from data import downloads, load_dataset
+from data.known_files import KnownFile
 from tests.data.conftest import Arrays, arrays, cache_home, npz_path
 from tests.data.test_idx import write_idx_folder
 
@@ -30,10 +31,10 @@ def by_name(document: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def no_download(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(name: str, _: Path) -> None:
-        raise AssertionError(f"{name} was to be downloaded")
+    def refused(url: str, *_: object) -> None:
+        raise AssertionError(f"{url} was to be downloaded")
 
-    monkeypatch.setattr(torchvision_datasets, "_download_with_torchvision", refused)
+    monkeypatch.setattr(downloads, "download", refused)
 
 
 @pytest.mark.usefixtures("no_download")
@@ -125,11 +126,11 @@ def test_prepare_downloads_what_is_missing(
     source = tmp_path / "elsewhere"
     write_idx_folder(source / "MNIST" / "raw", compressed=True)
 
-    def download(_: str, root: Path) -> None:
-        shutil.copytree(source, root, dirs_exist_ok=True)
+    def download(url: str, path: Path, _: int) -> None:
+        shutil.copyfile(source / "MNIST" / "raw" / url.rpartition("/")[2], path)
 
-    monkeypatch.setattr(torchvision_datasets, "_download_with_torchvision", download)
-    monkeypatch.setattr(torchvision_datasets, "_verify", lambda *_: None)
+    monkeypatch.setattr(downloads, "download", download)
+    monkeypatch.setattr(KnownFile, "difference", lambda *_: None)
     (done,) = listed(capsys, "--prepare", "mnist", "--data-dir", str(tmp_path / "sets"))["done"]
     assert done["downloaded"]
     assert done["prepared"]
