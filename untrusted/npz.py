@@ -4,6 +4,7 @@
 """
 
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from untrusted.memory import require_memory
 from untrusted.npy import MAGIC, ArrayHeader, array_header
 
 _ENCRYPTED = 1  # bit 0 of a member's flags
+_END = struct.Struct("<4s4H2LH")  # the last bytes of an archive (APPNOTE.TXT, 4.3.16)
 _LOCAL_HEADER_BYTES = 30  # and the member's name, before its content
 # What zipfile and zlib raise for what is damaged, and numpy for shapes that cannot be.
 DAMAGE = (
@@ -83,6 +85,8 @@ def _members(archive: zipfile.ZipFile, file: BinaryIO) -> Mapping[str, zipfile.Z
         ValueError: two members have one name, or lie in one place, as in an archive that is made to
             unpack to more than there are atoms; or one promises more than it can hold.
     """
+    if len(archive.infolist()) != _count(file):
+        raise ValueError("its directory does not list as many members as it says")
     infos = sorted(archive.infolist(), key=lambda info: info.header_offset)
     ends = [*(info.header_offset for info in infos), _size(file)][1:]
     arrays: dict[str, zipfile.ZipInfo] = {}
@@ -102,8 +106,22 @@ def _members(archive: zipfile.ZipFile, file: BinaryIO) -> Mapping[str, zipfile.Z
                 f"{name!r} promises {info.file_size:,} bytes: {info.compress_size:,} cannot hold"
                 " them"
             )
+        # Its name is written twice, and compared here: another name would be another array, unseen.
+        archive.open(info).close()
         arrays[name] = info
     return dict(sorted(arrays.items()))
+
+
+def _count(file: BinaryIO) -> int:
+    """Return how many members an archive says that it has.
+
+    zipfile does not look there, so that a comment that grew can swallow the member after it.
+    """
+    file.seek(-_END.size, os.SEEK_END)
+    signature, *_, count, _size_bytes, _offset, _comment_bytes = _END.unpack(file.read())
+    if signature != b"PK\5\6":
+        raise ValueError("ends with a comment, wanted none")
+    return int(count)
 
 
 def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> ArrayHeader:

@@ -106,6 +106,35 @@ def test_members_in_one_place_are_refused(tmp_path: Path) -> None:
     assert problem(path).endswith("overlaps what follows it")
 
 
+def test_member_that_is_named_in_two_ways_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    np.savez(path, a=1, classes=np.array(["cat"]))
+    content = path.read_bytes()
+    place = content.rindex(b"classes.npy")
+    path.write_bytes(content[:place] + b"glasses.npy" + content[place + 11 :])
+    assert "differ" in problem(path)
+
+
+def test_member_that_a_comment_swallowed_is_missed(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    np.savez(path, a=1, classes=np.array(["cat"]))
+    second = path.read_bytes().rindex(b"PK\1\2")
+    entry_bytes = 46 + len("classes.npy")
+    path.write_bytes(patched(path.read_bytes(), 32, entry_bytes, width=2))
+    with zipfile.ZipFile(path) as archive:
+        assert archive.namelist() == ["a.npy"]
+    assert second + entry_bytes + 22 == path.stat().st_size
+    assert problem(path).endswith("does not list as many members as it says")
+
+
+def test_archive_that_ends_with_a_comment_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    np.savez(path, a=1)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = b"hello"
+    assert problem(path).endswith("ends with a comment, wanted none")
+
+
 def test_encrypted_member_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.npz"
     write(path, [("a.npy", npy((1,), b"1"))])
