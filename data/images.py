@@ -14,6 +14,9 @@ What becomes of an image, in this order:
 """
 
 import contextlib
+import ctypes
+import functools
+import logging
 import struct
 import warnings
 import zlib
@@ -122,6 +125,7 @@ def _opened(source: Path | BinaryIO, subject: str) -> Iterator["Image"]:
         if isinstance(source, Path):
             file = opened_file(source, most_bytes=MAX_FILE_BYTES, error=DatasetError)
             source = stack.enter_context(file)
+        _quieten()
         stack.enter_context(_FILTERS.active())
         try:
             with Image.open(source, formats=FORMATS) as image:
@@ -152,6 +156,20 @@ def _verify_png(source: BinaryIO) -> None:
     with Image.open(source, formats=("PNG",)) as image:
         image.verify()
     source.seek(place)
+
+
+@functools.cache
+def _quieten() -> None:
+    """Let nobody else tell what is wrong with an image: it is told in one line, by name.
+
+    Pillow's TIFF reader logs it, and libtiff prints it, which only libtiff itself can be asked to
+    leave; where it has no such symbol (on Windows), it goes on printing.
+    """
+    from PIL import _imaging
+
+    logging.getLogger("PIL").setLevel(logging.CRITICAL + 1)
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
 def _filter_warnings() -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -333,3 +334,21 @@ def test_answer_that_is_not_finite_is_an_error_of_that_image(capsys: Capture, he
         save(here / "many" / f"{index:02}.png", image[0])
     document = predicted(capsys, "many", "--onnx", model, code=4)
     assert ["predictions" in image for image in document["images"]] == is_fine.tolist()
+
+
+def test_named_pipe_is_refused_by_name_and_the_others_are_told(
+    model: Path, here: Path, capsys: Capture
+) -> None:
+    save(here / "images" / "a.png", [[1, 2], [3, 4]])
+    os.mkfifo(here / "images" / "b.png")
+    images = predicted(capsys, "--onnx", model, here / "images", code=4)["images"]
+    assert "predictions" in images[0]
+    assert images[1]["error"] == "is a named pipe: wanted a regular file"
+
+
+def test_format_that_could_start_a_program_is_refused_whatever_it_is_called(
+    model: Path, here: Path, capsys: Capture
+) -> None:
+    Image.new("RGB", (2, 2)).save(here / "a.png", "EPS")
+    (image,) = predicted(capsys, "--onnx", model, here / "a.png", code=4)["images"]
+    assert image["error"] == "not a readable image: of no known format"

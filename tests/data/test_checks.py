@@ -3,7 +3,7 @@ import pytest
 
 from data.checks import checked_splits, one_line
 from data.dataset import RawDataset
-from errors import DatasetError
+from errors import DatasetError, UnfinishedError
 from tests.data.conftest import Arrays
 
 
@@ -131,3 +131,20 @@ def test_classes_refused_when_none(arrays: Arrays) -> None:
 def test_one_line_has_no_line_breaks() -> None:
     assert one_line(ValueError("two\n  lines")) == "two lines"
     assert one_line(EOFError()) == "EOFError"
+
+
+def test_copies_that_memory_cannot_hold_are_unfinished(
+    arrays: Arrays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = RawDataset(
+        train_images=arrays["train_images"],
+        train_labels=arrays["train_labels"],
+        test_images=np.asfortranarray(arrays["test_images"]),
+        test_labels=arrays["test_labels"],
+    )
+    monkeypatch.setattr("untrusted.memory.available_memory_bytes", lambda: 359)
+    with pytest.raises(UnfinishedError, match="putting its images into another order takes 360"):
+        checked_splits(raw, "some.npz")
+    told = r"some\.npz: train in that size takes 3,600,000,000,000 bytes of memory, 359 are free"
+    with pytest.raises(UnfinishedError, match=told):
+        checked_splits(raw, "some.npz", (100_000, 1_000_000))

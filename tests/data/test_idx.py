@@ -1,5 +1,6 @@
 import gzip
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from data import load_dataset
 from data.idx import STEMS, read_idx
-from errors import DatasetError
+from errors import DatasetError, UnfinishedError
 
 PIXELS = bytes(range(2 * 3 * 4))
 IMAGES = struct.pack(">BBBBIII", 0, 0, 8, 3, 2, 3, 4) + PIXELS
@@ -124,3 +125,28 @@ def test_idx_refused_when_not_gzip(tmp_path: Path) -> None:
 
 def test_idx_refused_when_missing(tmp_path: Path) -> None:
     assert "no such file" in problem(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("name", ["plain", "compressed.gz"])
+def test_idx_is_unfinished_before_memory_is_taken_that_is_not_there(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(IMAGES) if name.endswith(".gz") else IMAGES)
+    monkeypatch.setattr("untrusted.memory.available_memory_bytes", lambda: 23)
+    told = rf"{name}: what it holds takes 24 bytes of memory, 23 are free$"
+    with pytest.raises(UnfinishedError, match=told):
+        read_idx(path, dimensions=3)
+
+
+def test_idx_refused_before_memory_is_taken_for_a_promise(tmp_path: Path) -> None:
+    # 10^10 images; the file is sparse and of a size that would hold a millionth of them.
+    path = tmp_path / "x"
+    with path.open("wb") as file:
+        file.write(struct.pack(">BBBBIII", 0, 0, 8, 3, 10**9, 28, 28))
+        file.truncate(10**6)
+    tracemalloc.start()
+    assert problem(path).startswith("its header promises 784000000000 bytes, at most 1000000 fit")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1 << 20

@@ -12,7 +12,7 @@ from PIL import Image
 from data import load_dataset
 from data.image_folder import find_images, read_image_folder
 from data.images import MAX_PIXELS
-from errors import DatasetError
+from errors import DatasetError, UnfinishedError
 
 GREY = np.arange(30, dtype=np.uint8).reshape(6, 5)
 COLOUR = np.arange(90, dtype=np.uint8).reshape(6, 5, 3)
@@ -231,3 +231,19 @@ def test_images_are_never_in_memory_twice(tmp_path: Path) -> None:
     total = raw.train_images.nbytes + raw.test_images.nbytes
     assert total == 120 * 64 * 64 * 3
     assert peak < 1.5 * total
+
+
+def test_images_that_memory_cannot_hold_are_unfinished_before_it_is_taken(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("untrusted.memory.available_memory_bytes", lambda: 119)
+    with pytest.raises(
+        UnfinishedError, match=r"Pets: what it holds takes 120 bytes of memory, 119"
+    ):
+        load_dataset(str(folder))
+    monkeypatch.setattr("untrusted.memory.available_memory_bytes", lambda: 120)
+    assert len(load_dataset(str(folder)).train) == 3
+    save(folder / "train" / "dog" / "z.png", COLOUR)
+    monkeypatch.setattr("untrusted.memory.available_memory_bytes", lambda: 449)
+    with pytest.raises(UnfinishedError, match="takes 450 bytes of memory, 449 are free"):
+        load_dataset(str(folder))

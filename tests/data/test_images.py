@@ -1,6 +1,10 @@
 """Images of any kind, as `predict` takes them; what a dataset refuses is in test_image_folder."""
 
+import contextlib
 import io
+import struct
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from data.images import MAX_PIXELS, SUFFIXES, converted_image, exact_image, planes
+from data.images import MAX_FILE_BYTES, MAX_PIXELS, SUFFIXES, converted_image, exact_image, planes
 from errors import DatasetError
 
 GREY = np.arange(30, dtype=np.uint8).reshape(6, 5) * 8
@@ -205,3 +209,94 @@ def test_other_formats_are_refused_whatever_the_file_is_called(tmp_path: Path, f
     for read in (exact_image, lambda path: converted_image(path, "a")):
         with pytest.raises(DatasetError, match="not a readable image: of no known format"):
             read(path)
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return (
+        struct.pack(">I", len(content))
+        + kind
+        + content
+        + struct.pack(">I", zlib.crc32(kind + content))
+    )
+
+
+@pytest.mark.parametrize(
+    "kind_and_start", [(b"zTXt", b"Comment\0\0"), (b"iCCP", b"x\0\0"), (b"iTXt", b"x\0\1\0\0\0")]
+)
+def test_png_whose_text_unpacks_to_gigabytes_takes_little_memory(
+    tmp_path: Path, kind_and_start: tuple[bytes, bytes]
+) -> None:
+    kind, start = kind_and_start
+    stream = io.BytesIO()
+    Image.fromarray(GREY).save(stream, "PNG")
+    whole, end_of_header = stream.getvalue(), 33
+    bomb = chunk(kind, start + zlib.compress(bytes(1 << 28), 9))
+    (tmp_path / "a.png").write_bytes(whole[:end_of_header] + bomb + whole[end_of_header:])
+    tracemalloc.start()
+    with contextlib.suppress(DatasetError):  # some of them are refused, some passed over
+        converted_image(tmp_path / "a.png", "a")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1 << 24
+
+
+@pytest.mark.parametrize(("form", "suffix"), [("GIF", "gif"), ("TIFF", "tif")])
+def test_of_many_frames_only_the_first_is_decoded(tmp_path: Path, form: str, suffix: str) -> None:
+    frames = [Image.fromarray(np.roll(GREY, n)) for n in range(60)]
+    path = tmp_path / f"a.{suffix}"
+    frames[0].save(path, form, save_all=True, append_images=frames[1:])
+    content = path.read_bytes()
+    # What follows the first frame may be anything.
+    path.write_bytes(content[: len(content) // 2] + bytes(len(content) // 2))
+    assert np.array_equal(planes(converted_image(path, "a"), 1, None)[0], GREY)
+
+
+def test_jpeg_that_ends_early_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)).save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 3 // 4])
+    with pytest.raises(DatasetError, match="not a readable image: image file is truncated"):
+        converted_image(path, "a")
+
+
+@pytest.mark.parametrize("place", ["pixels", "end"])
+def test_png_refused_when_its_checksums_are_wrong(tmp_path: Path, place: str) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(GREY).save(path)
+    content = bytearray(path.read_bytes())
+    if place == "pixels":
+        content[content.index(b"IDAT") + 4 + content[content.index(b"IDAT") - 1]] ^= 1  # its CRC
+    else:
+        del content[-12:]  # the chunk that ends it
+    path.write_bytes(content)
+    with Image.open(path) as image:
+        image.load()  # Pillow does not mind
+    for read in (exact_image, lambda path: converted_image(path, "a")):
+        with pytest.raises(DatasetError, match=r"not a readable image: .*PNG file"):
+            read(path)
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_deflate", "jpeg"])
+def test_damaged_tiff_is_told_by_us_alone(
+    tmp_path: Path, compression: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.tif"
+    Image.fromarray(np.tile(COLOUR, (8, 8, 1))).save(path, compression=compression)
+    content = path.read_bytes()
+    told = 0
+    for place in range(8, len(content), 7):
+        path.write_bytes(content[:place] + b"\xff" * 4 + content[place + 4 :])
+        try:
+            converted_image(path, "a")
+        except DatasetError:
+            told += 1
+    assert told > 10
+    assert capfd.readouterr() == ("", "")
+
+
+def test_large_file_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "a.png").open("wb") as file:
+        file.truncate(MAX_FILE_BYTES + 1)
+    with pytest.raises(DatasetError, match="is too large: wanted at most 268,435,456 bytes"):
+        converted_image(tmp_path / "a.png", "a")

@@ -1,6 +1,7 @@
 """Damaged files given to a reader, each in a child process that may crash without us."""
 
 import concurrent.futures
+import functools
 import multiprocessing
 from collections import Counter
 from collections.abc import Callable
@@ -37,24 +38,25 @@ def outcomes_of_damage(
     content = path.read_bytes()
     damaged = list(mutations(content, count, seed=seed))
     task = partial(_outcome, read, path, read(path), exit_codes)
+    return Counter(_in_child(task, mutation) for mutation in damaged)
+
+
+@functools.cache
+def _pool() -> concurrent.futures.ProcessPoolExecutor:
+    """The one child of all these tests: to start one takes longer than to read many files."""
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
-        found = Counter[str]()
-        for mutation in damaged:
-            found[_in_pool(pool, task, mutation)] += 1
-    return found
+    return concurrent.futures.ProcessPoolExecutor(max_workers=1, mp_context=context)
 
 
-def _in_pool(
-    pool: concurrent.futures.ProcessPoolExecutor,
-    task: Callable[[Mutation], str],
-    mutation: Mutation,
-) -> str:
+def _in_child(task: Callable[[Mutation], str], mutation: Mutation) -> str:
+    pool = _pool()
     try:
         return pool.submit(task, mutation).result(timeout=SECONDS_EACH)
     except BrokenProcessPool:
+        _pool.cache_clear()
         raise AssertionError(f"{mutation.what}: the process crashed") from None
     except TimeoutError:
+        _pool.cache_clear()
         for process in pool._processes.values():
             process.kill()
         raise AssertionError(f"{mutation.what}: not done in {SECONDS_EACH} s") from None
