@@ -15,7 +15,6 @@ import hashlib
 import json
 import logging
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +33,7 @@ from data.dataset import (
     dataset_sha256,
     split_sha256,
 )
+from data.temporary import temporary_directory
 from errors import ArtifactError
 from untrusted.files import content_of_file
 from untrusted.npy import mapped_array
@@ -152,17 +152,13 @@ def open_split(entry: Entry, split: SplitName) -> Split:
 def store(key: str, dataset: Dataset) -> None:
     """Write a dataset under this key; where that is impossible, say so in the log and go on."""
     target = cache_directory() / key
-    temporary = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{key[:16]}-", dir=target.parent))
-        _write(temporary, dataset)
-        _rename_unless_there(temporary, target)
+        with temporary_directory(target.parent, ".new-") as temporary:
+            _write(temporary, dataset)
+            _rename_unless_there(temporary, target)
     except OSError as error:
         logger.warning("%s: not cached, it will be read again next time: %s", dataset.name, error)
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def drop(key: str, reason: DamagedEntryError) -> None:

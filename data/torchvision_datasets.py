@@ -3,7 +3,6 @@
 import errno
 import logging
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from data.checks import one_line
 from data.cifar10 import read_cifar10
 from data.dataset import RawDataset
 from data.known_files import CIFAR10_FOLDER, LAYOUTS, KnownFile
+from data.temporary import temporary_directory
 from errors import DatasetError, UnfinishedError
 from untrusted.files import opened_file
 
@@ -107,8 +107,8 @@ def _require_room(name: str, data_dir: Path, wanted_bytes: int) -> None:
 def _place(known: KnownFile, data_dir: Path) -> None:
     """Download a file beside its place, and move it there once it is verified."""
     target = data_dir / known.path
-    with tempfile.TemporaryDirectory(prefix=".download-", dir=data_dir) as temporary:
-        part = Path(temporary, target.name)
+    with temporary_directory(data_dir, ".download-") as temporary:
+        part = temporary / target.name
         downloads.download(known.url, part, known.size_bytes)
         with part.open("rb") as file:
             difference = known.difference(file)

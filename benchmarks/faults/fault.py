@@ -9,7 +9,7 @@ from errors import OnnxproofError
 from untrusted.child import ChildError, Limits, result_in_child
 
 Area = Literal["data", "weights and records", "ONNX files", "processes and disks", "server"]
-LIMITS = Limits(seconds=10, memory_bytes=4 << 30)
+LIMITS = Limits(seconds=30, memory_bytes=4 << 30)
 
 
 @dataclass(frozen=True, kw_only=True)
