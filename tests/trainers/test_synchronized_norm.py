@@ -1,5 +1,6 @@
 """Batch normalization in two processes against torch's own on the whole batch."""
 
+import gc
 from pathlib import Path
 
 import torch
@@ -51,6 +52,8 @@ def in_one_of_two_processes(rank: int, folder: str) -> None:
     gradients = [parameter.grad for parameter in together.parameters()]
     found = {"outputs": outputs, "gradients": gradients, "state": together.state_dict()}
     torch.save(found, f"{folder}/{rank}.pt")
+    dist.barrier()  # whoever leaves early closes connections that the other still uses
+    gc.collect()  # a DistributedDataParallel that outlives its group aborts the process
     dist.destroy_process_group()
 
 
