@@ -6,8 +6,9 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from artifacts.files import sha256_of_bytes, write_bytes
+from artifacts.files import sha256_of_bytes
 from errors import ArtifactError
+from storage.writing import write_bytes
 
 SCHEMA: Literal[1] = 1
 

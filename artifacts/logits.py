@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from artifacts.files import replacing, sha256_of_file
+from artifacts.files import sha256_of_file
 from errors import ArtifactError
+from storage.writing import replacing
 
 Images = NDArray[np.uint8]  # [N, C, H, W], raw pixels
 Logits = NDArray[np.float32]  # [N, K]

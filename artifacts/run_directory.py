@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from artifacts.files import write_bytes
 from errors import ArtifactError
+from storage.writing import write_bytes
 
 RUNS = Path("runs")
 LAST_RUN = RUNS / "last-run.txt"

@@ -8,14 +8,13 @@ import contextlib
 import errno
 import logging
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from artifacts.files import TEMPORARY_PREFIX
 from artifacts.run_directory import RunDirectory
 from errors import UnfinishedError
+from storage.temporary import remove_leftovers
 
 if sys.platform != "win32":  # which has no flock: there nothing is locked
     import fcntl
@@ -43,7 +42,8 @@ def locked_run(run: RunDirectory, *, create: bool = False) -> Iterator[None]:
             descriptor = os.open(run.root, os.O_RDONLY)
             stack.callback(os.close, descriptor)  # which unlocks it
             _lock(descriptor, run.root)
-            _remove_leftovers(run)
+            for directory in (run.root, run.evaluations):
+                remove_leftovers(directory)
         stack.callback(_remove_empty, made)
         yield
 
@@ -83,14 +83,3 @@ def _lock(descriptor: int, root: Path) -> None:
         if error.errno not in (errno.EBADF, errno.ENOLCK, errno.ENOTSUP, errno.EINVAL):
             raise
         log.warning("%s cannot be locked (%s): let nothing else write it", root, error.strerror)
-
-
-def _remove_leftovers(run: RunDirectory) -> None:
-    """Remove temporary files of processes that were killed: none that writes has the lock now."""
-    for directory in (run.root, run.evaluations):
-        for path in directory.glob(f"{TEMPORARY_PREFIX}*"):
-            with contextlib.suppress(OSError):  # of a read-only directory the writer tells
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink()

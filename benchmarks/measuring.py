@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from artifacts.environment import current_environment
-from artifacts.files import write_bytes
+from storage.writing import write_bytes
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"

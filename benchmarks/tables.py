@@ -11,7 +11,6 @@ from pathlib import Path
 
 import click
 
-from artifacts.files import write_bytes
 from benchmarks.evaluation_tables import (
     COST,
     EVALUATIONS,
@@ -25,6 +24,7 @@ from benchmarks.measuring import RESULTS
 from benchmarks.precision_tables import PRECISION, precision_table
 from benchmarks.serving_tables import SERVING, serving_table
 from benchmarks.zoo_tables import ZOO, zoo_table
+from storage.writing import write_bytes
 
 PAGE = Path(__file__).parent / "RESULTS.md"
 

@@ -33,8 +33,9 @@ from data.dataset import (
     dataset_sha256,
     split_sha256,
 )
-from data.temporary import temporary_directory
-from errors import ArtifactError
+from errors import ArtifactError, UnfinishedError
+from storage.space import require_space
+from storage.writing import placing_directory
 from untrusted.files import content_of_file
 from untrusted.npy import mapped_array
 
@@ -153,11 +154,10 @@ def store(key: str, dataset: Dataset) -> None:
     """Write a dataset under this key; where that is impossible, say so in the log and go on."""
     target = cache_directory() / key
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with temporary_directory(target.parent, ".new-") as temporary:
+        require_space(target, _size_bytes(dataset), "a copy that is quick to open")
+        with placing_directory(target) as temporary:
             _write(temporary, dataset)
-            _rename_unless_there(temporary, target)
-    except OSError as error:
+    except UnfinishedError as error:
         logger.warning("%s: not cached, it will be read again next time: %s", dataset.name, error)
 
 
@@ -195,10 +195,7 @@ def _sha256_of_record(record: Mapping[str, object]) -> str:
     return hashlib.sha256(canonical_json(record)).hexdigest()
 
 
-def _rename_unless_there(temporary: Path, target: Path) -> None:
-    try:
-        temporary.rename(target)
-    except OSError:
-        # Another process was first with the same data: its entry is as good.
-        if not target.is_dir():
-            raise
+def _size_bytes(dataset: Dataset) -> int:
+    """Return what the arrays of an entry take; the rest of it is small beside them."""
+    splits = (dataset.split(name) for name in dataset.split_names)
+    return sum(split.images.nbytes + split.labels.nbytes for split in splits)

@@ -1,7 +1,6 @@
 """Files by https, and by nothing else."""
 
 import http.client
-import os
 import ssl
 import urllib.error
 import urllib.request
@@ -16,7 +15,7 @@ FAILURES = (OSError, http.client.HTTPException)
 
 
 def download(url: str, path: Path, size_bytes: int) -> None:
-    """Write a file of this size, which the caller verifies; it is on the disk at the end.
+    """Write a file of this size, which the caller verifies and puts in its place.
 
     Raises:
         OSError: the host cannot be reached, or not by https, or sent another number of bytes; or
@@ -40,8 +39,6 @@ def _write(response: Readable, path: Path, url: str, size_bytes: int) -> None:
             if done > size_bytes:
                 raise OSError(f"{url} sends more than the {size_bytes:,} bytes that it should")
             file.write(chunk)
-        file.flush()
-        os.fsync(file.fileno())
     if done < size_bytes:
         raise OSError(f"{url} sent {done:,} of {size_bytes:,} bytes")
 

@@ -3,7 +3,6 @@
 Each file has `X`, uint8 `[32, 32, 3, N]`, and `y`, `[N, 1]` with 1 to 10: the digit 0 has label 10.
 """
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from data.dataset import RawDataset
 from data.digits import DIGIT_CLASSES
 from errors import DatasetError, UnfinishedError
+from storage.temporary import temporary_directory
 from untrusted.child import ChildError, ChildLimitError, Limits, result_in_child
 from untrusted.compressed import MOST_EXPANSION
 from untrusted.files import require_file
@@ -61,8 +61,8 @@ def read_mat_pair(files: Sequence[Path]) -> RawDataset:
 
 
 def _read_mat(path: Path) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
-    with tempfile.TemporaryDirectory(prefix="onnxproof-") as folder:
-        images, labels = (Path(folder, name) for name in ("images.npy", "labels.npy"))
+    with temporary_directory() as folder:
+        images, labels = (folder / name for name in ("images.npy", "labels.npy"))
         arguments = {"path": str(path), "images": str(images), "labels": str(labels)}
         try:
             result_in_child(READER, arguments, _limits(require_file(path, error=DatasetError)))

@@ -2,7 +2,6 @@
 
 import errno
 import logging
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,8 +10,10 @@ from data.checks import one_line
 from data.cifar10 import read_cifar10
 from data.dataset import RawDataset
 from data.known_files import CIFAR10_FOLDER, LAYOUTS, KnownFile
-from data.temporary import temporary_directory
-from errors import DatasetError, UnfinishedError
+from errors import DatasetError
+from storage.space import require_space
+from storage.temporary import temporary_directory
+from storage.writing import put_in_place
 from untrusted.files import opened_file
 
 logger = logging.getLogger("onnxproof")
@@ -77,7 +78,12 @@ def _download(name: str, data_dir: Path) -> None:
     missing = [file for file in LAYOUTS[name].downloaded if not (data_dir / file.path).exists()]
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        _require_room(name, data_dir, sum(file.size_bytes for file in missing))
+        require_space(
+            data_dir,
+            sum(file.size_bytes for file in missing),
+            f"to download {name}",
+            hint="free some space, or name another directory with --data-dir",
+        )
         for file in missing:
             logger.info("%s: downloading %s, %.1f MB", name, file.url, file.size_bytes / 1e6)
             _place(file, data_dir)
@@ -95,19 +101,10 @@ def _download(name: str, data_dir: Path) -> None:
         ) from error
 
 
-def _require_room(name: str, data_dir: Path, wanted_bytes: int) -> None:
-    free_bytes = shutil.disk_usage(data_dir).free
-    if wanted_bytes > free_bytes:
-        raise UnfinishedError(
-            name,
-            f"to download it takes {wanted_bytes:,} bytes in {data_dir}, {free_bytes:,} are free",
-        )
-
-
 def _place(known: KnownFile, data_dir: Path) -> None:
     """Download a file beside its place, and move it there once it is verified."""
     target = data_dir / known.path
-    with temporary_directory(data_dir, ".download-") as temporary:
+    with temporary_directory(data_dir) as temporary:
         part = temporary / target.name
         downloads.download(known.url, part, known.size_bytes)
         with part.open("rb") as file:
@@ -115,4 +112,4 @@ def _place(known: KnownFile, data_dir: Path) -> None:
         if difference is not None:
             raise OSError(f"what {known.url} sent is not the file: {difference}")
         target.parent.mkdir(parents=True, exist_ok=True)
-        part.rename(target)
+        put_in_place({target: part})

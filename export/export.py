@@ -9,7 +9,6 @@ from artifacts.chain import ExportedNetwork, TrainedNetwork, exported_network
 from artifacts.choices import BF16_OPSET, DEFAULT_OPSET, Precision
 from artifacts.engine import Engine
 from artifacts.export_records import Export, Variant
-from artifacts.files import replacing_together
 from artifacts.json_records import write_record
 from data import Dataset
 from errors import ArtifactError, UnusableError, UsageError
@@ -26,6 +25,7 @@ from models.devices import device_from_name, set_tf32
 from models.inference import logits_function
 from models.user_code import told_by_line
 from models.weights import load_weights
+from storage.writing import replacing_together
 
 log = logging.getLogger("onnxproof")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from artifacts.chain import TrainedNetwork, trained_network
 from artifacts.environment import current_environment
-from artifacts.files import replacing, sha256_of_file
+from artifacts.files import sha256_of_file
 from artifacts.json_records import write_record
 from artifacts.run_directory import RunDirectory
 from artifacts.training_records import (
@@ -23,6 +23,7 @@ from models.cost import parameter_count
 from models.foreign_weights import ForeignWeights, class_count, load_foreign, read_weights
 from models.trial import require_logits
 from models.weights import copied_weights, write_weights
+from storage.writing import replacing
 
 log = logging.getLogger("onnxproof")
 # What torchvision's ToTensor makes of pixels, and nothing more.

@@ -1,7 +1,6 @@
 """INT8: ranges from training images, or from each batch; as many layers as accuracy allows."""
 
 import math
-import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from export.pixels import quantized_pixels, read_pixels_directly, reads_pixels
 from export.put_back import Quantize, accurate_enough
 from export.reduced import OnStep, Reduced, calibration_set, counted_batches
 from export.tidy import tidied
+from storage.temporary import temporary_directory
 
 CALIBRATION_BATCH = 32
 PERCENTILE = 99.99
@@ -84,12 +84,12 @@ def static_int8(
     layers = layers_of(model.graph)
     _require_layers(layers, "layers with weights")
     asked = asked_layers(options.float32_layers, layers)
-    with tempfile.TemporaryDirectory(prefix="onnxproof-") as name:
-        judge = _judge(model, data, options, engine, Path(name))
+    with temporary_directory() as folder:
+        judge = _judge(model, data, options, engine, folder)
 
         def attempt(method: RangeMethod, percentile: float) -> tuple[Ranges, Quantize]:
             quantize = _calibrated(
-                model, layers, data, options, method, percentile, Path(name), on_step
+                model, layers, data, options, method, percentile, folder, on_step
             )
             on_step("validation of the ranges", 0, 0)
             quantized = quantize([layer.node for layer in asked])
@@ -142,8 +142,7 @@ def dynamic_int8(
     _require_layers(layers, "linear layers")
     asked = asked_layers(options.float32_layers, layers)
     products = _products_of_activations(model, layers)
-    with tempfile.TemporaryDirectory(prefix="onnxproof-") as name:
-        folder = Path(name)
+    with temporary_directory() as folder:
 
         def quantize(float32_nodes: Collection[str]) -> onnx.ModelProto:
             nodes = {*float32_nodes, *products}

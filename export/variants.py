@@ -7,7 +7,6 @@ from artifacts.chain import ExportedNetwork, TrainedNetwork
 from artifacts.choices import Precision
 from artifacts.engine import Engine
 from artifacts.export_records import Export, Variant
-from artifacts.files import replacing_together
 from artifacts.json_records import read_record, write_record
 from artifacts.logits import LogitsFunction
 from data import Dataset
@@ -21,6 +20,7 @@ from export.reduced import OnStep, Reduced
 from models import build
 from models.inference import logits_function
 from models.weights import load_weights
+from storage.writing import replacing_together
 
 # Of an imported network nobody here knows what it was trained on: a tenth of the training split
 # decides, and the ranges are taken from the rest.

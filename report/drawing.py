@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from artifacts.files import replacing
+from storage.writing import replacing
 
 INK, MUTED, GRID, PAPER = "#1c2128", "#59636e", "#d1d9e1", "#fffffe"
 # Okabe and Ito's, which people who see colours differently can tell apart; without its yellow,

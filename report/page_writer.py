@@ -8,11 +8,11 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from artifacts.files import write_bytes
 from artifacts.version import ONNXPROOF_VERSION
 from report.contents import Contents
 from report.drawing import Plot, inline_svg
 from report.overview import Overview
+from storage.writing import write_bytes
 
 PAGE = Path(__file__).parent / "page"
 

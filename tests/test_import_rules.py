@@ -10,16 +10,18 @@ from commands.main import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
-    "untrusted": set[str](),
-    "models": {"untrusted"},
-    "data": {"untrusted"},
-    "artifacts": {"untrusted"},
-    "trainers": {"untrusted", "models", "data", "artifacts"},
-    "export": {"untrusted", "models", "data", "artifacts"},
-    "evaluate": {"untrusted", "models", "data", "artifacts"},
-    "report": {"untrusted", "artifacts"},
-    "serve": {"untrusted", "data", "artifacts"},
+    "storage": set[str](),
+    "untrusted": {"storage"},
+    "models": {"storage", "untrusted"},
+    "data": {"storage", "untrusted"},
+    "artifacts": {"storage", "untrusted"},
+    "trainers": {"storage", "untrusted", "models", "data", "artifacts"},
+    "export": {"storage", "untrusted", "models", "data", "artifacts"},
+    "evaluate": {"storage", "untrusted", "models", "data", "artifacts"},
+    "report": {"storage", "untrusted", "artifacts"},
+    "serve": {"storage", "untrusted", "data", "artifacts"},
     "commands": {
+        "storage",
         "untrusted",
         "models",
         "data",

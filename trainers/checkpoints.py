@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from artifacts.files import replacing
 from errors import ArtifactError
 from models.weights import not_written
+from storage.writing import replacing
 
 StateDict = dict[str, Tensor]
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import torch
 
 from artifacts.environment import current_environment
-from artifacts.files import replacing, sha256_of_file
+from artifacts.files import sha256_of_file
 from artifacts.run_directory import RunDirectory
 from artifacts.training_records import Training
 from models.cost import parameter_count
 from models.weights import write_weights
+from storage.writing import replacing
 from trainers.progress import Progress
 
 

@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 
 from artifacts.environment import usable_cpus
-from artifacts.files import write_bytes
 from artifacts.json_records import write_record
 from artifacts.run_directory import RunDirectory
 from artifacts.training_records import Epoch, Recipe, Training
@@ -22,6 +21,7 @@ from errors import UnfinishedError
 from models import build
 from models.cost import multiply_adds
 from models.user_code import told_by_line
+from storage.writing import write_bytes
 from trainers.batches import batches_in_chunk
 from trainers.checkpoints import load_resume_state, save_resume_state
 from trainers.examples import Examples, examples_from_split

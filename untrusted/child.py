@@ -10,7 +10,6 @@ import json
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 import errors
 from errors import OnnxproofError
+from storage.temporary import temporary_directory
 
 _ROOT = Path(__file__).parent.parent
 # -P: nothing of the working directory is imported.
@@ -61,8 +61,7 @@ def result_in_child(function: str, arguments: Mapping[str, object], limits: Limi
         ChildLimitError: it ran too long, or wanted too much memory.
         ChildError: it crashed, or raised something else.
     """
-    with tempfile.TemporaryDirectory(prefix="onnxproof-") as name:
-        directory = Path(name)
+    with temporary_directory() as directory:
         order = {"function": function, "arguments": arguments, "limits": vars(limits)}
         (directory / "order.json").write_text(json.dumps(order))
         ended = _ended(directory, limits)

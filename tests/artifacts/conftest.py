@@ -8,7 +8,7 @@ import pytest
 
 from artifacts.environment import Environment
 from artifacts.export_records import BatchCheck, Export, Reference, TensorSpec, Variant
-from artifacts.files import sha256_of_file, write_bytes
+from artifacts.files import sha256_of_file
 from artifacts.json_records import write_record
 from artifacts.logits import ReferenceLogits, save_reference
 from artifacts.run_directory import RunDirectory
@@ -20,6 +20,7 @@ from artifacts.training_records import (
     Recipe,
     Training,
 )
+from storage.writing import write_bytes
 
 DATASET_SHA256 = "d" * 64
 TEST_SHA256 = "e" * 64

@@ -1,183 +1,18 @@
-import errno
 import hashlib
 import os
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from artifacts.files import (
-    CHUNK_BYTES,
-    replacing,
-    replacing_together,
-    sha256_of_bytes,
-    sha256_of_file,
-    write_bytes,
-)
-from errors import ArtifactError, UnfinishedError
+from artifacts.files import CHUNK_BYTES, sha256_of_bytes, sha256_of_file
+from errors import ArtifactError
 
-ROOT = Path(__file__).parents[2]
 # FIPS 180-4's examples, as `printf abc | sha256sum` gives them too.
 KNOWN_SHA256 = [
     (b"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
     (b"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
     (b"a" * 1_000_000, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"),
 ]
-
-
-@pytest.fixture
-def old(tmp_path: Path) -> Path:
-    path = tmp_path / "record.json"
-    path.write_bytes(b"old")
-    return path
-
-
-@pytest.fixture
-def umask_027() -> Iterator[None]:
-    earlier = os.umask(0o027)
-    yield
-    os.umask(earlier)
-
-
-def test_replacing_puts_the_new_content_in_place_and_leaves_nothing_else(old: Path) -> None:
-    with replacing(old) as temporary:
-        temporary.write_bytes(b"new")
-        assert old.read_bytes() == b"old"
-        assert (temporary.parent, temporary.suffix) == (old.parent, ".json")
-    assert old.read_bytes() == b"new"
-    assert list(old.parent.iterdir()) == [old]
-
-
-def test_replacing_makes_the_directories_that_are_missing(tmp_path: Path) -> None:
-    path = tmp_path / "runs" / "tiny" / "recipe.json"
-    write_bytes(path, b"new")
-    assert path.read_bytes() == b"new"
-
-
-@pytest.mark.parametrize("stop", [RuntimeError, KeyboardInterrupt, MemoryError])
-def test_old_file_stays_whole_when_the_body_raises(old: Path, stop: type[BaseException]) -> None:
-    def interrupted() -> None:
-        with replacing(old) as temporary:
-            temporary.write_bytes(b"ne")
-            raise stop
-
-    with pytest.raises(stop):
-        interrupted()
-    assert old.read_bytes() == b"old"
-    assert list(old.parent.iterdir()) == [old]
-
-
-def test_old_file_stays_whole_when_the_process_is_killed(old: Path) -> None:
-    body = (
-        "import os, pathlib, signal, sys; from artifacts.files import replacing\n"
-        "with replacing(pathlib.Path(sys.argv[1])) as temporary:\n"
-        "    temporary.write_bytes(b'ne'); os.kill(os.getpid(), signal.SIGKILL)"
-    )
-    outcome = subprocess.run([sys.executable, "-c", body, str(old)], check=False, cwd=ROOT)
-    assert outcome.returncode == -signal.SIGKILL
-    assert old.read_bytes() == b"old"
-
-
-def test_old_file_stays_whole_when_the_disk_is_full(
-    old: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(UnfinishedError, match=r"record\.json: .*No space left on device"):
-        write_bytes(old, b"new")
-    assert old.read_bytes() == b"old"
-    assert list(old.parent.iterdir()) == [old]
-
-
-def test_content_reaches_the_disk_before_the_name_and_the_name_before_the_end(
-    old: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    steps = []
-    fsync, replace = os.fsync, Path.replace
-
-    def recorded_fsync(descriptor: int) -> None:
-        steps.append("directory" if Path(f"/proc/self/fd/{descriptor}").is_dir() else "content")
-        fsync(descriptor)
-
-    def recorded_replace(self: Path, target: Path) -> Path:
-        steps.append("rename")
-        return replace(self, target)
-
-    monkeypatch.setattr(os, "fsync", recorded_fsync)
-    monkeypatch.setattr(Path, "replace", recorded_replace)
-    write_bytes(old, b"new")
-    assert steps == ["content", "rename", "directory"]
-
-
-def test_unwritable_directory_is_told_by_the_path_that_was_wanted(tmp_path: Path) -> None:
-    (tmp_path / "runs").write_bytes(b"a file in the directory's place")
-    path = tmp_path / "runs" / "recipe.json"
-    with pytest.raises(UnfinishedError, match="cannot be written") as caught:
-        write_bytes(path, b"new")
-    assert caught.value.subject == str(path)
-
-
-def test_directory_in_the_files_place_is_refused_and_no_temporary_left(tmp_path: Path) -> None:
-    path = tmp_path / "recipe.json"
-    path.mkdir()
-    with pytest.raises(UnfinishedError, match=r"recipe\.json: cannot be written"):
-        write_bytes(path, b"new")
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.usefixtures("umask_027")
-def test_files_that_name_each_other_are_replaced_under_their_own_names(tmp_path: Path) -> None:
-    paths = [tmp_path / "model.onnx", tmp_path / "model.onnx.data"]
-    with replacing_together(*paths) as directory:
-        assert directory.parent == tmp_path
-        for path in paths:
-            (directory / path.name).write_bytes(b"new")
-            assert not path.exists()
-    assert [path.read_bytes() for path in paths] == [b"new", b"new"]
-    assert paths[0].stat().st_mode & 0o777 == 0o640
-    assert sorted(tmp_path.iterdir()) == paths
-
-
-def test_file_that_was_not_written_with_the_others_is_removed(tmp_path: Path) -> None:
-    paths = [tmp_path / "model.onnx", tmp_path / "model.onnx.data"]
-    for path in paths:
-        path.write_bytes(b"old")
-    with replacing_together(*paths) as directory:
-        (directory / "model.onnx").write_bytes(b"new")
-        assert paths[1].exists()
-    assert list(tmp_path.iterdir()) == [paths[0]]
-    assert paths[0].read_bytes() == b"new"
-
-
-@pytest.mark.parametrize("stop", [RuntimeError, KeyboardInterrupt, OSError(errno.ENOSPC, "full")])
-def test_old_files_stay_whole_when_the_body_raises(
-    tmp_path: Path, stop: BaseException | type[BaseException]
-) -> None:
-    paths = [tmp_path / "model.onnx", tmp_path / "model.onnx.data"]
-    for path in paths:
-        path.write_bytes(b"old")
-
-    def interrupted() -> None:
-        with replacing_together(*paths) as directory:
-            (directory / "model.onnx").write_bytes(b"ne")
-            raise stop
-
-    expected = UnfinishedError if isinstance(stop, OSError) else stop
-    with pytest.raises(expected):  # type: ignore[arg-type]
-        interrupted()
-    assert sorted(tmp_path.iterdir()) == paths
-    assert {path.read_bytes() for path in paths} == {b"old"}
-
-
-@pytest.mark.usefixtures("umask_027")
-def test_written_file_has_the_permissions_of_the_umask(tmp_path: Path) -> None:
-    write_bytes(tmp_path / "recipe.json", b"new")
-    assert (tmp_path / "recipe.json").stat().st_mode & 0o777 == 0o640
 
 
 @pytest.mark.parametrize(("content", "digits"), KNOWN_SHA256)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from artifacts.files import TEMPORARY_PREFIX
 from artifacts.run_directory import RunDirectory
 from artifacts.run_lock import locked_run
 from errors import UnfinishedError
+from storage.temporary import TEMPORARY_PREFIX
 
 ROOT = Path(__file__).parents[2]
 HOLDER = """
@@ -60,14 +60,15 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(run: RunDirector
     folder.mkdir()
     (folder / "model.onnx").write_text("part")
     kept = [run.weights, run.root / ".hidden", run.root / "onnxproof-notes.txt"]
+    link = run.root / f"{TEMPORARY_PREFIX}link"  # which nobody here makes
     for path in kept:
         path.write_text("mine")
     outside = run.root.parent / "outside"
     outside.mkdir()
-    (run.root / f"{TEMPORARY_PREFIX}link").symlink_to(outside)
+    link.symlink_to(outside)
     with locked_run(run):
         pass
-    assert sorted(run.root.rglob("*")) == sorted([*kept, run.evaluations])
+    assert sorted(run.root.rglob("*")) == sorted([*kept, link, run.evaluations])
     assert outside.is_dir()
 
 

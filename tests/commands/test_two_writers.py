@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from artifacts.files import TEMPORARY_PREFIX
 from commands.main import main
+from storage.temporary import TEMPORARY_PREFIX
 
 CLI = Path(__file__).parents[2] / "cli.py"
 
