@@ -3,9 +3,11 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,28 +91,28 @@ def test_what_somebody_else_made_is_left_alone(tmp_path: Path) -> None:
     assert outside.is_dir()
 
 
-@BOTH
+@pytest.mark.parametrize(
+    ("make", "maker"), [(temporary_file, "mkstemp"), (temporary_directory, "mkdtemp")]
+)
 def test_another_is_made_where_one_was_taken_for_a_leftover(
-    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make: Make, maker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process comes between its making and its locking."""
+    whole = getattr(tempfile, maker)
     taken: list[Path] = []
-    open_descriptor = os.open
 
-    def open_too_late(path: Path, flags: int, **place: int) -> int:
+    def made_and_taken(*arguments: Any, **named: Any) -> Any:
+        made = whole(*arguments, **named)
         if not taken:
-            taken.append(Path(path))
+            taken.extend(tmp_path.iterdir())
             remove_leftovers(tmp_path)
-        return open_descriptor(path, flags, **place)
+        return made
 
-    with monkeypatch.context() as patch:
-        patch.setattr("storage.temporary.os.open", open_too_late)
-        stack = make(tmp_path)
-        path = stack.__enter__()
-    assert taken
-    assert path not in taken
-    assert list(tmp_path.iterdir()) == [path]
-    stack.__exit__(None, None, None)
+    monkeypatch.setattr(tempfile, maker, made_and_taken)
+    with make(tmp_path) as path:
+        assert len(taken) == 1
+        assert path not in taken
+        assert list(tmp_path.iterdir()) == [path]
     assert list(tmp_path.iterdir()) == []
 
 
