@@ -138,6 +138,7 @@ class Training(Record):
     recipe_sha256: Sha256
     checkpoint: str  # the file's name in the run directory
     checkpoint_sha256: Sha256
+    history_sha256: Sha256
     parameters: int
     epochs: int
     best_epoch: int

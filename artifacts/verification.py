@@ -43,6 +43,7 @@ def _network_links(run: RunDirectory) -> Iterator[Link]:
             return
         yield _hash_link(run.recipe, training.recipe_sha256, run.training)
         yield _hash_link(run.weights, training.checkpoint_sha256, run.training)
+        yield _hash_link(run.history, training.history_sha256, run.training)
         recipe = _read(run.recipe, Recipe)
         yield from _source_links(recipe, run.recipe)
         return

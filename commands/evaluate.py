@@ -87,6 +87,7 @@ def command(
     Examples: python cli.py evaluate --provider cuda --min-accuracy 0.97
               python cli.py evaluate --onnx model.onnx --dataset mnist --input-scale 1/255
     """
+    from artifacts.json_records import document_of_record
     from commands.console import print_json, show_log
     from commands.evaluation_steps import evaluate_file_step, evaluate_step
     from commands.evaluation_table import print_evaluation
@@ -118,7 +119,7 @@ def command(
             options, dataset=str(dataset), data_dir=data_dir, **file
         )
     if as_json:
-        print_json(evaluation.to_dict())
+        print_json(document_of_record(evaluation))
     else:
         print_evaluation(evaluation, written)
     return 0 if evaluation.verdict == "pass" else 1

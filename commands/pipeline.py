@@ -54,6 +54,7 @@ def command(
     \b
     Example: python cli.py pipeline --models mlp,lenet5 --dataset mnist
     """
+    from artifacts.json_records import document_of_record
     from commands.console import log, print_json, show_log
     from commands.evaluation_steps import evaluate_step
     from commands.evaluation_table import print_networks
@@ -100,7 +101,7 @@ def command(
     if len(runs) > 1:
         _, page, _ = report_step(runs)
     if as_json:
-        print_json([evaluation.to_dict() for evaluation in evaluations])
+        print_json([document_of_record(evaluation) for evaluation in evaluations])
     else:
         print_networks(evaluations, f"{dataset}, ONNX Runtime's {provider} provider")
         log.info("report: %s", page)

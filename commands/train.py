@@ -160,7 +160,7 @@ def command(
     Examples: python cli.py train --model resnet18 --dataset mnist --epochs 3
               python cli.py train --model net.py:factory --dataset photos/ --image-size 64
     """
-    from artifacts.json_records import read_record
+    from artifacts.json_records import document_of_record, read_record
     from artifacts.training_records import Recipe
     from commands.console import print_json, print_pairs, show_log
     from commands.training_steps import TrainingOptions, train_step
@@ -206,7 +206,7 @@ def command(
     if training is None:
         return  # another of the processes that train together tells the result
     if as_json:
-        print_json(training.to_dict())
+        print_json(document_of_record(training))
         return
     expected = expectation_for(read_record(written.recipe, Recipe))
     to_expect = [("expect", expected.in_words())] if expected else []

@@ -11,7 +11,6 @@ It is only a cache: an entry that is not what `dataset.json` says is dropped and
 is written beside its place and renamed, so a directory with its final name is whole.
 """
 
-import hashlib
 import json
 import logging
 import shutil
@@ -29,7 +28,6 @@ from data.dataset import (
     Dataset,
     Split,
     SplitName,
-    canonical_json,
     dataset_sha256,
     split_sha256,
 )
@@ -38,13 +36,13 @@ from storage.space import require_space
 from storage.writing import placing_directory
 from untrusted.files import content_of_file
 from untrusted.npy import mapped_array
+from untrusted.sealed_json import sealed, unsealed
 
 FORMAT = 2  # raise it when an entry, or what a reader makes of a source, changes
 
-RECORD_SHA256 = "record_sha256"
 MOST_RECORD_BYTES = 1 << 24  # most of it are the names of the classes
 # What a record can do to its reader, one of ours or not.
-DAMAGE = (ArtifactError, OSError, KeyError, TypeError, ValueError, OverflowError, RecursionError)
+DAMAGE = (ArtifactError, OSError, KeyError, TypeError, ValueError, OverflowError)
 
 logger = logging.getLogger("onnxproof")
 
@@ -82,12 +80,7 @@ def read_entry(key: str) -> Entry | None:
         if not directory.is_dir():
             return None
         path = directory / "dataset.json"
-        record = json.loads(content_of_file(path, most_bytes=MOST_RECORD_BYTES))
-        if not isinstance(record, dict) or record.pop(RECORD_SHA256, None) != _sha256_of_record(
-            record
-        ):
-            raise ValueError("is not what was written, or of another version")
-        return _entry(directory, record)
+        return _entry(directory, unsealed(content_of_file(path, most_bytes=MOST_RECORD_BYTES)))
     except DAMAGE as error:
         raise DamagedEntryError(f"dataset.json: {one_line(error)}") from error
 
@@ -187,12 +180,7 @@ def _write(directory: Path, dataset: Dataset) -> None:
         "split_sha256": dict(dataset.split_sha256),
         "sha256": dataset.sha256,
     }
-    record[RECORD_SHA256] = _sha256_of_record(record)
-    (directory / "dataset.json").write_text(json.dumps(record, indent=2) + "\n")
-
-
-def _sha256_of_record(record: Mapping[str, object]) -> str:
-    return hashlib.sha256(canonical_json(record)).hexdigest()
+    (directory / "dataset.json").write_text(json.dumps(sealed(record), indent=2) + "\n")
 
 
 def _size_bytes(dataset: Dataset) -> int:

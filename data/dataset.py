@@ -19,7 +19,6 @@ sha256: the same images under two names are the same data.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,6 +29,7 @@ from numpy.typing import NDArray
 
 from data.pages import RELEASED_BYTES, ReadPages
 from errors import DatasetError
+from untrusted.sealed_json import canonical_json
 
 SplitName = Literal["train", "test"]
 SPLIT_NAMES: tuple[SplitName, ...] = ("train", "test")
@@ -207,9 +207,3 @@ def dataset_sha256(classes: tuple[str, ...], splits: Mapping[str, str]) -> str:
     """Return the hex sha256 of a dataset from its classes and the sha256 of each of its splits."""
     record = {"classes": list(classes), **splits}
     return hashlib.sha256(canonical_json(record)).hexdigest()
-
-
-def canonical_json(value: object) -> bytes:
-    """Return JSON that is the same bytes for equal values: sorted keys, no spaces, UTF-8."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return text.encode()

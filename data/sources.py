@@ -13,11 +13,12 @@ from pathlib import Path
 import platformdirs
 
 from data import cache, idx, image_folder, mat, torchvision_datasets
-from data.dataset import RawDataset, RawImages, canonical_json
+from data.dataset import RawDataset, RawImages
 from data.digits import read_digits
 from data.npz import read_npz
 from data.resizing import Size
 from errors import DatasetError, UsageError
+from untrusted.sealed_json import canonical_json
 
 DATASET_NAMES: tuple[str, ...] = ("digits", "mnist", "fashion-mnist", "svhn", "cifar10")
 FORMS = "an .npz, a folder of IDX files, SVHN .mat files, an image folder, or a folder of images"

@@ -1,15 +1,12 @@
 """A run's records, read and checked: all that a report tells comes from here."""
 
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-from pydantic import ValidationError
 
 from artifacts.evaluation_records import Evaluation
 from artifacts.export_records import Export
 from artifacts.files import sha256_of_file
+from artifacts.history import read_history
 from artifacts.json_records import read_record
 from artifacts.run_directory import RunDirectory
 from artifacts.training_records import Epoch, Imported, Recipe, Training
@@ -110,7 +107,7 @@ def read_run(run: RunDirectory, name: str) -> RunRecords:
         name=name,
         recipe=read_record(run.recipe, Recipe) if trained else None,
         training=read_record(run.training, Training) if trained else None,
-        history=_history(run.history) if trained else (),
+        history=read_history(run.history) if trained else (),
         imported=None if trained or not run.imported.is_file() else _imported(run),
         export=export,
         evaluations=evaluations,
@@ -147,14 +144,3 @@ def _evaluations(run: RunDirectory, left_out: Collection[str]) -> tuple[Evaluati
     # sort() keeps the order of those that are equal.
     found.sort(key=lambda evaluation: evaluation.model.precision != "float32")
     return tuple(found)
-
-
-def _history(path: Path) -> tuple[Epoch, ...]:
-    try:
-        lines = path.read_text().splitlines()
-        return tuple(Epoch.model_validate(json.loads(line)) for line in lines)
-    except FileNotFoundError:
-        return ()
-    except (OSError, ValueError, ValidationError) as error:
-        first = str(error).splitlines()[0]
-        raise ArtifactError(str(path), f"is no history of a training: {first}") from None

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from artifacts.history import history_from_jsonl, jsonl_from_history
 from artifacts.training_records import Epoch, Recipe
 from errors import ArtifactError, UsageError
 from models import build
@@ -76,7 +77,7 @@ class Progress:
 
     def history_jsonl(self) -> str:
         """Return the epochs so far, a line of JSON each."""
-        return "".join(f"{epoch.model_dump_json()}\n" for epoch in self.history)
+        return jsonl_from_history(self.history)
 
     def resume_state(self, threads: int) -> ResumeState:
         """Return all that is needed to go on from here; every process must ask, one writes."""
@@ -175,7 +176,7 @@ def _take_up(progress: Progress, state: ResumeState) -> None:
     trainee.optimizer.load_state_dict(state.optimizer)
     if trainee.average is not None:
         trainee.average.load_state_dict(state.average)
-    progress.history = [Epoch.model_validate_json(x) for x in state.history_jsonl.splitlines()]
+    progress.history = list(history_from_jsonl(state.history_jsonl.encode()))
     progress.best_epoch, progress.best_weights = state.best_epoch, state.best_weights
     if state.best_epoch:
         progress.best = PassResult(

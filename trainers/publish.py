@@ -7,6 +7,7 @@ import torch
 
 from artifacts.environment import current_environment
 from artifacts.files import sha256_of_file
+from artifacts.json_records import content_of_record
 from artifacts.run_directory import RunDirectory
 from artifacts.training_records import Training
 from models.cost import parameter_count
@@ -42,12 +43,13 @@ def publish(progress: Progress, run: RunDirectory, execution: Execution, command
             for path in (run.training, run.weights, run.recipe, run.history)
         )
         history.write_bytes(progress.history_jsonl().encode())
-        recipe_file.write_bytes(progress.recipe.to_json().encode())
+        recipe_file.write_bytes(content_of_record(progress.recipe))
         write_weights(weights, progress.best_weights)
         training = Training(
             recipe_sha256=sha256_of_file(recipe_file),
             checkpoint=run.weights.name,
             checkpoint_sha256=sha256_of_file(weights),
+            history_sha256=sha256_of_file(history),
             parameters=parameter_count(progress.trainee.classifier),
             epochs=len(progress.history),
             best_epoch=progress.best_epoch,
@@ -64,6 +66,6 @@ def publish(progress: Progress, run: RunDirectory, execution: Execution, command
             environment=current_environment(),
             command=command,
         )
-        record.write_bytes(training.to_json().encode())
+        record.write_bytes(content_of_record(training))
         run.training.unlink(missing_ok=True)
     return training

@@ -77,10 +77,12 @@ class HandMadeRun:
 
     def train(self, weights: bytes) -> Training:
         write_bytes(self.directory.weights, weights)
+        write_bytes(self.directory.history, b"")
         training = Training(
             recipe_sha256=write_record(self.directory.recipe, RECIPE),
             checkpoint=self.directory.weights.name,
             checkpoint_sha256=sha256_of_file(self.directory.weights),
+            history_sha256=sha256_of_file(self.directory.history),
             parameters=1,
             epochs=1,
             best_epoch=1,

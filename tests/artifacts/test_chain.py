@@ -11,6 +11,7 @@ from artifacts.run_directory import RunDirectory
 from artifacts.training_records import Training
 from errors import ArtifactError
 from tests.artifacts.conftest import RECIPE, HandMadeRun
+from untrusted.sealed_json import sealed
 
 
 def refusal_of_export(run: RunDirectory, precision: str = "float32") -> ArtifactError:
@@ -138,7 +139,7 @@ def test_record_from_before_there_were_weights_beside_is_read(hand_made: HandMad
     path = hand_made.directory.export
     record = json.loads(path.read_text())
     assert record["variants"]["float32"].pop("external_data") is None
-    path.write_text(json.dumps(record))
+    path.write_text(json.dumps(sealed(record)))
     assert exported_network(hand_made.directory, "float32").variant.external_data is None
 
 
@@ -150,7 +151,7 @@ def test_unknown_precision_is_refused_with_the_exported_ones(hand_made: HandMade
 
 def test_recipe_of_another_schema_is_refused_when_the_hashes_hold(hand_made: HandMadeRun) -> None:
     run = hand_made.directory
-    run.recipe.write_text(run.recipe.read_text().replace('"schema": 1', '"schema": 2'))
+    run.recipe.write_text(json.dumps(sealed(RECIPE.to_dict() | {"schema": 2})))
     training = read_record(run.training, Training)
     now = {"recipe_sha256": sha256_of_file(run.recipe)}
     write_record(run.training, training.model_copy(update=now))

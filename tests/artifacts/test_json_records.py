@@ -1,5 +1,6 @@
 import json
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,18 @@ from hypothesis import strategies as st
 from pydantic import Field, ValidationError
 
 from artifacts.files import sha256_of_file
-from artifacts.json_records import Record, read_record, write_record
+from artifacts.json_records import (
+    MOST_BYTES,
+    Record,
+    content_of_record,
+    document_of_record,
+    read_record,
+    write_record,
+)
 from artifacts.training_records import Recipe
 from errors import ArtifactError
 from tests.artifacts.conftest import RECIPE
+from untrusted.sealed_json import sealed
 
 
 class Sample(Record):
@@ -42,7 +51,7 @@ def refusal(path: Path) -> str:
 def test_record_comes_back_as_it_was_written(path: Path) -> None:
     assert write_record(path, SAMPLE) == sha256_of_file(path)
     assert read_record(path, Sample) == SAMPLE
-    assert json.loads(path.read_bytes()) == SAMPLE.to_dict()
+    assert json.loads(path.read_bytes()) == sealed(SAMPLE.to_dict()) == document_of_record(SAMPLE)
 
 
 @given(
@@ -72,12 +81,12 @@ def test_record_is_frozen(key: str) -> None:
 
 
 def test_unknown_key_is_refused_by_name(path: Path) -> None:
-    path.write_text(json.dumps({**SAMPLE.to_dict(), "suprise": 1}))
+    path.write_text(json.dumps(sealed({**SAMPLE.to_dict(), "suprise": 1})))
     assert refusal(path).startswith("not a valid Sample: suprise: ")
 
 
 def test_missing_key_is_refused_by_name(path: Path) -> None:
-    path.write_text('{"name": "a", "count": 1}')
+    path.write_text(json.dumps(sealed({"name": "a", "count": 1})))
     assert refusal(path) == "not a valid Sample: share: Field required"
 
 
@@ -99,7 +108,7 @@ def test_missing_key_is_refused_by_name(path: Path) -> None:
     ],
 )
 def test_value_of_the_wrong_type_is_refused_by_key(path: Path, key: str, value: object) -> None:
-    path.write_text(json.dumps({**SAMPLE.to_dict(), key: value}))
+    path.write_text(json.dumps(sealed({**SAMPLE.to_dict(), key: value})))
     assert refusal(path).startswith(f"not a valid Sample: {key}: ")
 
 
@@ -119,11 +128,35 @@ def test_number_that_is_not_finite_is_refused_when_made_and_when_written(
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_number_that_is_not_finite_is_refused_when_read(path: Path, text: str) -> None:
     path.write_text(SAMPLE.to_json().replace("0.1", text))
-    assert refusal(path).startswith("not a valid Sample: share: ")
+    assert refusal(path) == f"not a valid Sample: has the number {text}, which is not finite"
+
+
+@pytest.mark.parametrize("key", ["count", "share"])
+def test_number_that_was_edited_is_refused_with_the_way_out(path: Path, key: str) -> None:
+    path.write_text(json.dumps(document_of_record(SAMPLE) | {key: 4}))
+    with pytest.raises(ArtifactError, match="was changed since it was written") as caught:
+        read_record(path, Sample)
+    assert caught.value.hint == "restore the file, or give the command that wrote it again"
+
+
+def test_record_without_its_sha256_is_refused(path: Path) -> None:
+    path.write_text(SAMPLE.to_json())
+    assert refusal(path).startswith("not a valid Sample: has no record_sha256")
+
+
+def test_file_that_is_too_large_is_refused_unread(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(MOST_BYTES + 1)
+    assert refusal(path).startswith("is too large: wanted at most 134,217,728 bytes")
+
+
+def test_named_pipe_does_not_hang(path: Path) -> None:
+    os.mkfifo(path)
+    assert refusal(path) == "is a named pipe: wanted a regular file"
 
 
 def test_truncated_file_is_refused_at_every_length(path: Path) -> None:
-    content = SAMPLE.to_json().encode()
+    content = content_of_record(SAMPLE)
     for length in range(len(content.rstrip())):
         path.write_bytes(content[:length])
         assert refusal(path).startswith("not a valid Sample: "), length
@@ -138,4 +171,4 @@ def test_file_that_holds_something_else_is_refused_in_one_line(path: Path, conte
 def test_file_that_cannot_be_read_is_refused(path: Path) -> None:
     assert refusal(path) == "no such file"
     path.mkdir()
-    assert refusal(path).startswith("cannot be read: ")
+    assert refusal(path) == "is a directory: wanted a regular file"

@@ -10,6 +10,7 @@ from artifacts.run_directory import RunDirectory
 from artifacts.verification import Link, checked_links
 from commands.main import main
 from errors import ArtifactError
+from untrusted.sealed_json import sealed
 
 
 @pytest.fixture
@@ -35,6 +36,7 @@ def test_whole_run_has_all_its_links(run: RunDirectory) -> None:
     assert [link.name for link in links] == [
         "recipe.json",
         "weights.safetensors",
+        "history.jsonl",
         "model.onnx",
         "reference.npz",
         "evaluations/float32-cpu.json",
@@ -86,7 +88,7 @@ def test_evaluation_of_something_else_is_a_broken_link(
     for key in place[:-1]:
         part = part[key]
     part[place[-1]] = "0" * 64
-    path.write_text(json.dumps(record))
+    path.write_text(json.dumps(sealed(record)))
     assert told in broken(run)["evaluations/float32-cpu.json"]
 
 

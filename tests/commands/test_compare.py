@@ -10,6 +10,7 @@ from rich.cells import cell_len
 
 from artifacts.choices import COMPARED_COLUMNS
 from commands.main import main
+from untrusted.sealed_json import sealed
 
 Capture = pytest.CaptureFixture[str]
 QUICK = ("--batch-sizes", "1,4", "--min-seconds", "0.01")
@@ -51,7 +52,7 @@ def slow_down(run: Path, times: float) -> None:
         timing["float32_speedup"] = 1 / times
         timing["float32_speedup_ci95"] = [0.9 / times, 1.1 / times]
         timing["p50_ci95_ms"] = None
-    path.write_text(json.dumps(record))
+    path.write_text(json.dumps(sealed(record)))
 
 
 def test_pareto_marks_draws_and_recommends(capsys: Capture, run: Path) -> None:
@@ -159,7 +160,7 @@ def test_accuracy_is_marked_only_where_it_is_no_chance(capsys: Capture, run: Pat
     record = json.loads(path.read_text())
     for correct, low, high, mark in ((66, 0.92, 0.997, None), (10, 0.08, 0.25, "worse")):
         record["accuracy"] |= {"correct": correct, "top1": correct / 67, "ci95": [low, high]}
-        path.write_text(json.dumps(record))
+        path.write_text(json.dumps(sealed(record)))
         assert compared(capsys, str(run))["rows"][1]["accuracy_mark"] == mark
 
 
@@ -206,7 +207,7 @@ def test_file_that_is_not_of_the_last_export_is_warned_about(capsys: Capture, ru
     path = run / "evaluations" / "int8-cpu.json"
     record = json.loads(path.read_text())
     record["model"]["onnx_sha256"] = "0" * 64
-    path.write_text(json.dumps(record))
+    path.write_text(json.dumps(sealed(record)))
     assert main(["compare", str(path), "--json"]) == 0
     out, err = capsys.readouterr()
     assert len(json.loads(out)["rows"]) == 1

@@ -15,6 +15,7 @@ from artifacts.files import sha256_of_file
 from artifacts.logits import load_reference, save_reference
 from commands.main import main
 from tests.evaluate.onnx_files import linear_nodes, write_model
+from untrusted.sealed_json import sealed
 
 Capture = pytest.CaptureFixture[str]
 Change = Callable[[ModelProto], None]
@@ -40,7 +41,7 @@ def change_model(run: Path, change: Change) -> None:
     onnx.save(model, path)
     record = json.loads((run / "export.json").read_text())
     record["variants"]["float32"]["onnx_sha256"] = sha256_of_file(path)
-    (run / "export.json").write_text(json.dumps(record))
+    (run / "export.json").write_text(json.dumps(sealed(record)))
 
 
 def with_values(name: str, change: Callable[[Any], Any]) -> Change:
@@ -171,7 +172,7 @@ def change_reference(run: Path, change: Callable[[Any], Any]) -> None:
     )
     record = json.loads((run / "export.json").read_text())
     record["reference"]["sha256"] = save_reference(path, changed)
-    (run / "export.json").write_text(json.dumps(record))
+    (run / "export.json").write_text(json.dumps(sealed(record)))
 
 
 def test_shorter_reference_is_refused(capsys: Capture, run: Path) -> None:

@@ -16,6 +16,7 @@ from onnx import numpy_helper
 
 from artifacts.files import sha256_of_file
 from commands.main import main
+from untrusted.sealed_json import sealed
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -41,7 +42,7 @@ def change_weight(run: Path, factor: float) -> None:
     onnx.save(model, path)
     record = json.loads((run / "export.json").read_text())
     record["variants"]["float32"]["onnx_sha256"] = sha256_of_file(path)
-    (run / "export.json").write_text(json.dumps(record))
+    (run / "export.json").write_text(json.dumps(sealed(record)))
 
 
 def error_lines(capsys: pytest.CaptureFixture[str]) -> list[str]:

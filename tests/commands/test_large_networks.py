@@ -15,6 +15,7 @@ from safetensors.numpy import load_file
 from artifacts.files import sha256_of_file
 from commands.main import main
 from export import saving
+from untrusted.sealed_json import sealed
 
 Capture = pytest.CaptureFixture[str]
 FILES = ["model.onnx", "model.onnx.data"]
@@ -106,7 +107,7 @@ def change_weight(run: Path, name: str) -> None:
     values.flush()
     changed = record(run)
     changed["variants"]["float32"]["external_data"]["sha256"] = sha256_of_file(data)
-    (run / "export.json").write_text(json.dumps(changed))
+    (run / "export.json").write_text(json.dumps(sealed(changed)))
 
 
 def test_departing_node_of_a_large_network_is_explained(capsys: Capture, large: Path) -> None:

@@ -12,6 +12,7 @@ from onnx import numpy_helper
 
 from artifacts.files import sha256_of_file
 from commands.main import main
+from untrusted.sealed_json import sealed
 
 Capture = pytest.CaptureFixture[str]
 QUICK = ("--batch-sizes", "1,4", "--min-seconds", "0.01")
@@ -70,7 +71,7 @@ def test_pytorch_of_now_is_held_to_float32_s_tolerance(capsys: Capture, run: Pat
     np.savez(run / "reference.npz", **arrays)
     record = json.loads((run / "export.json").read_text())
     record["reference"]["sha256"] = sha256_of_file(run / "reference.npz")
-    (run / "export.json").write_text(json.dumps(record))
+    (run / "export.json").write_text(json.dumps(sealed(record)))
     evaluation = evaluated(capsys, run, *options, code=1)
     assert "PyTorch's logits of now are not the recorded ones" in evaluation["failures"][0]
 
@@ -100,7 +101,7 @@ def spoil(run: Path) -> None:
     onnx.save(model, path)
     record = json.loads((run / "export.json").read_text())
     record["variants"]["int8"]["onnx_sha256"] = sha256_of_file(path)
-    (run / "export.json").write_text(json.dumps(record))
+    (run / "export.json").write_text(json.dumps(sealed(record)))
 
 
 def test_int8_that_loses_accuracy_fails(capsys: Capture, run: Path) -> None:

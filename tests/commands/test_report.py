@@ -11,6 +11,7 @@ from PIL import Image
 
 from artifacts.files import sha256_of_file
 from commands.main import main
+from untrusted.sealed_json import sealed
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ def test_stale_evaluation_is_left_out_and_named(run: Path) -> None:
     path = run / "evaluations" / "int8-cpu.json"
     record = json.loads(path.read_text())
     record["model"]["onnx_sha256"] = "0" * 64
-    path.write_text(json.dumps(record))
+    path.write_text(json.dumps(sealed(record)))
     assert main(["report", str(run)]) == 0
     text = text_of(run)
     assert "int8 on cpu: " not in text
@@ -153,7 +154,7 @@ def test_bad_input_is_told_in_one_line(
 def test_damaged_history_is_named(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (run / "history.jsonl").write_text('{"epoch": "one"}\n')
     assert main(["report", str(run)]) == 4
-    assert "history.jsonl: is no history of a training" in capsys.readouterr().err
+    assert "history.jsonl: is not the file that training.json speaks of" in capsys.readouterr().err
 
 
 def test_images_are_said_to_be_missing_where_their_dataset_is(
@@ -162,11 +163,11 @@ def test_images_are_said_to_be_missing_where_their_dataset_is(
     recipe = run / "recipe.json"
     gone = json.loads(recipe.read_text())
     gone["dataset"]["source"] = "gone.npz"
-    recipe.write_text(json.dumps(gone))
+    recipe.write_text(json.dumps(sealed(gone)))
     # The recipe is a link of the chain, so its own record has to follow.
     training = json.loads((run / "training.json").read_text())
     training["recipe_sha256"] = sha256_of_file(recipe)
-    (run / "training.json").write_text(json.dumps(training))
+    (run / "training.json").write_text(json.dumps(sealed(training)))
     assert main(["report", str(run)]) == 0
     assert "The images themselves are not shown: gone.npz" in text_of(run)
     assert "not checked: gone.npz" in text_of(run)
@@ -196,7 +197,7 @@ def test_examples_that_cannot_be_are_refused(
     record = json.loads(path.read_text())
     example = {"index": 3, "label": 0, "classes": [0, 1], "onnx": [0.5, 0.5], "reference": None}
     record["shown"]["wrong"] = [example | change]
-    path.write_text(json.dumps(record))
+    path.write_text(json.dumps(sealed(record)))
     assert main(["report", str(run)]) == 4
     assert told in capsys.readouterr().err
 

@@ -8,6 +8,7 @@ import pytest
 from artifacts.files import sha256_of_file
 from artifacts.logits import load_reference, save_reference
 from commands.main import main
+from untrusted.sealed_json import sealed
 
 Capture = pytest.CaptureFixture[str]
 
@@ -27,9 +28,8 @@ def links(capsys: Capture, run: Path, *options: str, code: int = 0) -> dict[str,
 
 def test_whole_run_is_verified_down_to_its_dataset(run: Path, capsys: Capture) -> None:
     found = links(capsys, run)
-    assert found == dict.fromkeys(
-        ["recipe.json", "weights.safetensors", "model.onnx", "reference.npz", "dataset"], True
-    ) | {"PyTorch of now": True}
+    names = "recipe.json weights.safetensors history.jsonl model.onnx reference.npz dataset"
+    assert found == dict.fromkeys(names.split(), True) | {"PyTorch of now": True}
     assert "PyTorch of now" not in links(capsys, run, "--no-recompute")
     assert main(["verify", str(run)]) == 0
     assert "model.onnx           holds, as export.json says" in capsys.readouterr().out
@@ -55,7 +55,7 @@ def test_reference_that_pytorch_does_not_give_is_found(run: Path, capsys: Captur
     )
     record = json.loads((run / "export.json").read_text())
     record["reference"]["sha256"] = sha256
-    (run / "export.json").write_text(json.dumps(record))
+    (run / "export.json").write_text(json.dumps(sealed(record)))
     assert sha256 == sha256_of_file(run / "reference.npz")
     found = links(capsys, run, code=4)
     assert found["reference.npz"] is True

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from data import load_dataset
-from data.dataset import canonical_json, dataset_sha256, split_sha256
+from data.dataset import dataset_sha256, split_sha256
 from tests.data.conftest import Arrays, write_npz
 
 
@@ -25,10 +25,6 @@ def test_dataset_sha256_is_classes_and_splits() -> None:
     by_hand = '{"classes":["é","b"],"test":"22","train":"11"}'.encode()
     found = dataset_sha256(("é", "b"), {"train": "11", "test": "22"})
     assert found == hashlib.sha256(by_hand).hexdigest()
-
-
-def test_canonical_json_is_equal_for_any_order_of_keys() -> None:
-    assert canonical_json({"b": 1, "a": [2]}) == canonical_json({"a": [2], "b": 1})
 
 
 def test_split_sha256_differs_for_same_bytes_in_another_shape() -> None:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from data import UNLABELLED, load_dataset
-from data.dataset import canonical_json, dataset_sha256
+from data.dataset import dataset_sha256
 from errors import DatasetError
 from tests.data.conftest import Arrays, write_npz
 from tests.data.test_image_folder import COLOUR, GREY, save
+from untrusted.sealed_json import canonical_json
 
 
 @pytest.fixture
