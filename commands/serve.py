@@ -40,6 +40,13 @@ LARGEST_PORT = 65_535
     " asked for a password.",
 )
 @click.option(
+    "--allow-host",
+    metavar="NAME",
+    multiple=True,
+    help="Also answer requests that ask for this host, as behind a proxy; can be repeated. A server"
+    " for this machine alone answers to localhost and addresses, others to any name unless told.",
+)
+@click.option(
     "--port",
     type=click.IntRange(0, LARGEST_PORT),
     default=8000,
@@ -66,7 +73,7 @@ LARGEST_PORT = 65_535
     default=10.0,
     show_default=True,
     metavar="SECONDS",
-    help="For a request's body to arrive (408), and then for its answer (503).",
+    help="For a request's head and its body to arrive (408), and then for its answer (503).",
 )
 @click.option(
     "--max-mb",
@@ -85,6 +92,7 @@ def command(
     precision: Precision,
     provider: str,
     host: str,
+    allow_host: tuple[str, ...],
     port: int,
     max_batch: int,
     queue_size: int,
@@ -107,6 +115,7 @@ def command(
     from commands.progress import step_progress
     from evaluate.session_options import SessionOptions
     from serve.app import Serving
+    from serve.hosts import Hosts
     from serve.model import Limits, ServedModel
     from serve.running import bound_socket, is_loopback, run_server, url_of
 
@@ -138,7 +147,9 @@ def command(
         if not is_loopback(listener):
             log.warning("whoever reaches %s can ask: there is no password", url_of(listener))
 
-        serving = Serving(served, limits, debug=invocation.debug)
+        # Whoever reaches it from elsewhere does so by names that nobody told here.
+        hosts = Hosts((host, *allow_host)) if allow_host or is_loopback(listener) else None
+        serving = Serving(served, limits, hosts=hosts, debug=invocation.debug)
         with step_progress("serve") as progress:
             serving.warm_up(progress)
         with invocation.deferred_stop() as is_stop_asked:

@@ -63,6 +63,10 @@ DAMAGE = (
 )
 
 
+class TooManyPixelsError(DatasetError):
+    """An image whose header promises more pixels than are wanted; nothing was decoded."""
+
+
 def exact_image(path: Path) -> "Image":
     """Return an image of a dataset in mode L or RGB, upright, none of its values changed.
 
@@ -81,7 +85,9 @@ def exact_image(path: Path) -> "Image":
         return upright.convert("L" if image.mode in GREY_MODES else "RGB")
 
 
-def converted_image(source: Path | BinaryIO, subject: str) -> "Image":
+def converted_image(
+    source: Path | BinaryIO, subject: str, *, most_pixels: int = MAX_PIXELS
+) -> "Image":
     """Return an image of any kind in mode L or RGB, upright.
 
     Whole numbers of 16 bits (or more, of which those beyond 65535 are cut) are divided by 257 and
@@ -91,11 +97,13 @@ def converted_image(source: Path | BinaryIO, subject: str) -> "Image":
     Args:
         source: a file, or a stream that can seek.
         subject: what an error names.
+        most_pixels: that it may have.
 
     Raises:
-        DatasetError: it cannot be decoded, or is too large.
+        TooManyPixelsError: it has more.
+        DatasetError: it cannot be decoded.
     """
-    with _opened(source, subject) as image:
+    with _opened(source, subject, most_pixels) as image:
         return _in_eight_bits(_upright(image))
 
 
@@ -117,7 +125,9 @@ def planes(image: "Image", channels: int, size: Size | None) -> NDArray[np.uint8
 
 
 @contextlib.contextmanager
-def _opened(source: Path | BinaryIO, subject: str) -> Iterator["Image"]:
+def _opened(
+    source: Path | BinaryIO, subject: str, most_pixels: int = MAX_PIXELS
+) -> Iterator["Image"]:
     """Give an image whose header was read; tell what goes wrong in the block as its damage."""
     from PIL import Image, UnidentifiedImageError
 
@@ -129,14 +139,14 @@ def _opened(source: Path | BinaryIO, subject: str) -> Iterator["Image"]:
         stack.enter_context(_FILTERS.active())
         try:
             with Image.open(source, formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
+                if image.width * image.height > most_pixels:
                     raise Image.DecompressionBombError(f"{image.width}x{image.height} pixels")
                 if image.format == "PNG":
                     _verify_png(source)
                 yield image
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise DatasetError(
-                subject, f"is too large, wanted at most {MAX_PIXELS} pixels: {one_line(error)}"
+            raise TooManyPixelsError(
+                subject, f"is too large, wanted at most {most_pixels} pixels: {one_line(error)}"
             ) from error
         except UnidentifiedImageError as error:  # names the stream, by its address in memory
             raise DatasetError(subject, "not a readable image: of no known format") from error

@@ -1,8 +1,9 @@
 """From a request to its answer: body, pixels, place in a batch, classes."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -12,15 +13,21 @@ from fastapi.responses import Response
 from artifacts.environment import usable_cpus
 from artifacts.logits import Images
 from artifacts.prediction_records import Prediction
+from data.images import MAX_PIXELS, TooManyPixelsError
 from serve.batching import Batcher, Computed
 from serve.bodies import Bodies
+from serve.connections import Connections
 from serve.decoding import body_kind, data_uri, decoded_images
 from serve.model import Limits, ServedModel
 from serve.problems import BusyError, ClientGoneError, ProblemError
 from serve.records import Answer, AnsweredImage
 
-# An image of data.images.MAX_PIXELS takes up to a gigabyte while it is converted.
 MOST_DECODING_THREADS = 4
+# An image of data.images.MAX_PIXELS takes a second and up to a gigabyte while it is converted, and
+# may be 60 kB as a file. So images that are larger than this are converted one at a time, and few
+# wait for that, which leaves threads and queue to the others.
+LARGE_PIXELS = 1 << 22  # 4 million
+MOST_LARGE = 4
 
 Result = TypeVar("Result")
 
@@ -32,19 +39,25 @@ class Answering:
         served: what is asked.
         limits: that requests are held to.
         batcher: what computes.
+        connections: that hold answers which were not read yet.
     """
 
-    def __init__(self, served: ServedModel, limits: Limits, batcher: Batcher) -> None:
+    def __init__(
+        self, served: ServedModel, limits: Limits, batcher: Batcher, connections: Connections
+    ) -> None:
         self._served = served
         self._limits = limits
         self._batcher = batcher
         self._bodies = Bodies(limits)
-        self._decoding = 0
+        self._connections = connections
+        self._decoding = self._large = 0
         self._threads = ThreadPoolExecutor(min(usable_cpus(), MOST_DECODING_THREADS), "decoding")
+        self._large_thread = ThreadPoolExecutor(1, "decoding-large")
 
     def close(self) -> None:
         """End the threads."""
-        self._threads.shutdown(cancel_futures=True)
+        for threads in (self._threads, self._large_thread):
+            threads.shutdown(cancel_futures=True)
 
     async def answer(self, request: Request, top: int, with_seen: bool) -> Response:
         """Return the `top` classes of each image of a request, as an `Answer` in JSON.
@@ -56,6 +69,7 @@ class Answering:
         body_kind(content_type)
         self._refuse_when_full()
         async with self._bodies.read(request) as body:
+            self._refuse_when_full()  # others have come meanwhile
             work = self._answered(body, content_type, top, with_seen)
             try:
                 async with asyncio.timeout(self._limits.timeout_seconds):
@@ -69,6 +83,9 @@ class Answering:
         ahead = self._decoding + self._batcher.waiting
         if ahead >= self._limits.queue_size:
             raise BusyError(f"{ahead} images wait already, of at most {self._limits.queue_size}")
+        unread_bytes = self._connections.unread_bytes
+        if unread_bytes > self._limits.max_bytes_of_all_bodies:
+            raise BusyError(f"{unread_bytes:,} bytes of answers wait to be read already")
 
     async def _answered(
         self, body: bytes, content_type: str, top: int, with_seen: bool
@@ -92,17 +109,37 @@ class Answering:
     async def _decoded(
         self, body: bytes, content_type: str, with_seen: bool
     ) -> tuple[Images, Sequence[str | None]]:
-        def decode() -> tuple[Images, Sequence[str | None]]:
+        def decode(most_pixels: int) -> tuple[Images, Sequence[str | None]]:
             images = decoded_images(
-                body, content_type, self._served.image_shape, self._limits.queue_size
+                body,
+                content_type,
+                self._served.image_shape,
+                self._limits.queue_size,
+                most_pixels=most_pixels,
             )
             return images, [data_uri(image) if with_seen else None for image in images]
 
+        loop = asyncio.get_running_loop()
         self._decoding += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, decode)
+            return await loop.run_in_executor(self._threads, decode, LARGE_PIXELS)
+        except TooManyPixelsError:
+            with self._place_of_a_large_one():
+                return await loop.run_in_executor(self._large_thread, decode, MAX_PIXELS)
         finally:
             self._decoding -= 1
+
+    @contextlib.contextmanager
+    def _place_of_a_large_one(self) -> Iterator[None]:
+        if self._large >= MOST_LARGE:
+            raise BusyError(f"{self._large} large images wait already, of at most {MOST_LARGE}")
+        self._large += 1
+        try:
+            yield
+        except TooManyPixelsError as error:
+            raise ProblemError(422, str(error)) from error
+        finally:
+            self._large -= 1
 
     def _predictions(self, computed: Computed, index: int, top: int) -> tuple[Prediction, ...]:
         ranking = computed.rankings[index]

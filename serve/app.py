@@ -14,6 +14,8 @@ from fastapi_offline import FastAPIOffline
 from artifacts.version import ONNXPROOF_VERSION
 from serve.answering import Answering
 from serve.batching import Batcher, batch_sizes
+from serve.connections import Connections
+from serve.hosts import Hosts
 from serve.metrics import CONTENT_TYPE, Metrics
 from serve.model import Limits, ServedModel
 from serve.problems import described_problems, tell_errors_as_problems
@@ -33,24 +35,38 @@ class Serving:
     Args:
         served: what answers.
         limits: that requests are held to.
+        hosts: names that requests must ask for; None: any.
         debug: print tracebacks.
     """
 
-    def __init__(self, served: ServedModel, limits: Limits, *, debug: bool = False) -> None:
+    def __init__(
+        self,
+        served: ServedModel,
+        limits: Limits,
+        *,
+        hosts: Hosts | None = None,
+        debug: bool = False,
+    ) -> None:
         self.is_stopping = False
         self.limits = limits
         self._served = served
         max_batch = 1 if served.feels_company else limits.max_batch
         self._batch_sizes = batch_sizes(max_batch)
-        self._metrics = Metrics(served, self._batch_sizes, lambda: self._batcher.waiting)
+        self._metrics = Metrics(
+            served,
+            self._batch_sizes,
+            waiting=lambda: self._batcher.waiting,
+            connections=lambda: len(self.connections),
+        )
+        self.connections = Connections(limits, self._metrics.note_cut)
         self._batcher = Batcher(
             served.rankings,
             max_batch=max_batch,
             queue_size=limits.queue_size,
             on_batch=self._metrics.note_batch,
         )
-        self._answering = Answering(served, limits, self._batcher)
-        self.app = self._new_app(debug)
+        self._answering = Answering(served, limits, self._batcher, self.connections)
+        self.app = self._new_app(hosts, debug)
 
     def warm_up(self, on_step: Callable[[str, int, int], None]) -> None:
         """Compute a batch of every size there can be, so that no request pays for the first.
@@ -77,7 +93,7 @@ class Serving:
             dataset=self._served.dataset,
         )
 
-    def _new_app(self, debug: bool) -> FastAPI:
+    def _new_app(self, hosts: Hosts | None, debug: bool) -> FastAPI:
         app = FastAPIOffline(
             docs_url=DOCS_PATH,
             redoc_url=None,
@@ -87,7 +103,7 @@ class Serving:
             description=_description(self._served),
             lifespan=self._lifespan,
         )
-        app.add_middleware(Watched, metrics=self._metrics, debug=debug)
+        app.add_middleware(Watched, metrics=self._metrics, hosts=hosts, debug=debug)
         tell_errors_as_problems(app)
         self._add_predict(app)
         self._add_operation(app)

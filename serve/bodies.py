@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 from collections.abc import AsyncIterator
 
 from fastapi import Request
@@ -31,7 +32,7 @@ class Bodies:
                 large (503); the client has gone.
         """
         self._refuse_large(request.headers.get("content-length"))
-        chunks: list[bytes] = []
+        content = io.BytesIO()  # a list of chunks would be many times as large as chunks of a byte
         size = 0
         try:
             try:
@@ -39,7 +40,7 @@ class Bodies:
                     async for chunk in request.stream():
                         size += len(chunk)
                         self._bytes_held += len(chunk)
-                        chunks.append(chunk)
+                        content.write(chunk)
                         self._refuse_large(size)
                         self._refuse_crowd()
             except TimeoutError:
@@ -49,7 +50,7 @@ class Bodies:
                 ) from None
             except ClientDisconnect:
                 raise ClientGoneError from None
-            yield b"".join(chunks)
+            yield content.getvalue()
         finally:
             self._bytes_held -= size
 

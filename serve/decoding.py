@@ -20,12 +20,17 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import File, FormParser, parse_options_header
 
 from artifacts.logits import Images
-from data.images import converted_image, planes
+from data.images import MAX_PIXELS, TooManyPixelsError, converted_image, planes
 from errors import DatasetError
 from serve.problems import ProblemError
 
 # Told to the client, and not in the server's log as well.
 logging.getLogger("python_multipart").setLevel(logging.CRITICAL + 1)
+
+# "255", a comma, and a line of its own, deeply indented. What is longer holds no such pixels, but
+# may unpack to twenty times its size, while nothing else can run (json.loads holds the GIL).
+JSON_BYTES_A_PIXEL = 20
+JSON_BYTES_AROUND = 1 << 18
 
 BodyKind = Literal["file", "form", "pixels"]
 
@@ -48,7 +53,12 @@ def body_kind(content_type: str) -> BodyKind:
 
 
 def decoded_images(
-    body: bytes, content_type: str, image_shape: tuple[int, int, int], most_images: int
+    body: bytes,
+    content_type: str,
+    image_shape: tuple[int, int, int],
+    most_images: int,
+    *,
+    most_pixels: int = MAX_PIXELS,
 ) -> Images:
     """Return uint8 images_NCHW of a body.
 
@@ -57,8 +67,10 @@ def decoded_images(
         content_type: of the same, with its parameters.
         image_shape: C, H, W that the network takes.
         most_images: that a request may have.
+        most_pixels: that all its files may have together, before they are resized.
 
     Raises:
+        TooManyPixelsError: they have more.
         ProblemError: it is no JSON, or no form (400); has too many images (413); or what is in it
             are no images, or not of that shape (422).
     """
@@ -71,8 +83,11 @@ def decoded_images(
     for index, file in enumerate(files):
         subject = "body" if kind == "file" else f"file {index + 1} of {len(files)}"
         try:
-            image = converted_image(io.BytesIO(file), subject)
+            image = converted_image(io.BytesIO(file), subject, most_pixels=most_pixels)
+            most_pixels -= image.width * image.height
             images[index] = planes(image, channels, (height, width))
+        except TooManyPixelsError:
+            raise
         except DatasetError as error:
             raise ProblemError(422, str(error)) from error
     return images
@@ -120,6 +135,11 @@ def _files_of_form(body: bytes, content_type: str, most_images: int) -> Sequence
 
 
 def _images_of_json(body: bytes, image_shape: tuple[int, int, int], most_images: int) -> Images:
+    channels, height, width = image_shape
+    pixels_each = channels * height * width
+    most_bytes = most_images * pixels_each * JSON_BYTES_A_PIXEL + JSON_BYTES_AROUND
+    if len(body) > most_bytes:
+        raise ProblemError(413, f"the JSON is too large: wanted at most {most_bytes:,} bytes")
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -130,7 +150,6 @@ def _images_of_json(body: bytes, image_shape: tuple[int, int, int], most_images:
         pixels = np.array(document["pixels"], dtype=object)
     except (ValueError, RecursionError):  # lists that numpy gives up on
         pixels = np.array(None)
-    channels, height, width = image_shape
     wanted = [(channels, height, width), (-1, channels, height, width)]
     if channels == 1:
         wanted.insert(0, (height, width))

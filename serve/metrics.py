@@ -26,10 +26,16 @@ class Metrics:
         served: what it serves.
         batch_sizes: that batches may have.
         waiting: tells how many images wait.
+        connections: tells how many there are.
     """
 
     def __init__(
-        self, served: ServedModel, batch_sizes: tuple[int, ...], waiting: Callable[[], int]
+        self,
+        served: ServedModel,
+        batch_sizes: tuple[int, ...],
+        *,
+        waiting: Callable[[], int],
+        connections: Callable[[], int],
     ) -> None:
         self._registry = own = CollectorRegistry()
         self._requests = Counter(
@@ -51,6 +57,14 @@ class Metrics:
         )
         queue = Gauge("onnxproof_queue_images", "Images that wait.", registry=own)
         queue.set_function(waiting)
+        opened = Gauge("onnxproof_connections", "Connections that are open.", registry=own)
+        opened.set_function(connections)
+        self._cut = Counter(
+            "onnxproof_connections_cut",
+            "Connections that the server closed because of what came over them, or did not.",
+            ("why",),
+            registry=own,
+        )
         Info("onnxproof_model", "What is served.", registry=own).info(
             {
                 "name": served.model.name,
@@ -69,6 +83,10 @@ class Metrics:
         """Count a request that was answered."""
         self._requests.labels(route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
+
+    def note_cut(self, why: str) -> None:
+        """Count a connection that was closed although its client had not ended it."""
+        self._cut.labels(why).inc()
 
     def text(self) -> bytes:
         """Return all of it as Prometheus reads it."""

@@ -6,17 +6,21 @@ import logging
 import math
 import os
 import socket
+import sys
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 
 import uvicorn
 
 from errors import UnfinishedError, UsageError
 from serve.app import Serving
-from serve.watching import MOST_HEADER_BYTES
+from serve.connections import MOST_CONNECTIONS, Connection
 
 KEEP_ALIVE_SECONDS = 5
 SECONDS_TO_SEND_THE_LAST_ANSWERS = 1
+BACKLOG = 512  # connections that the kernel holds, and that are accepted in one turn of the loop
+FILES_OF_ITS_OWN = 128  # that the process has open beside its connections
 
 log = logging.getLogger("onnxproof")
 
@@ -93,11 +97,13 @@ def run_server(
         on_listening: is called once requests are taken.
         is_stop_asked: whether a signal came before this server could hear it.
     """
+    serving.connections.most = min(serving.connections.most, most_connections())
     # A body may need the whole time to arrive, and then its answer.
     seconds = 2 * serving.limits.timeout_seconds + SECONDS_TO_SEND_THE_LAST_ANSWERS
     config = uvicorn.Config(
         serving.app,
-        http="h11",  # whose heads have a limit; httptools' have not
+        # uvicorn only calls it.
+        http=partial(Connection, serving.connections),  # type: ignore[arg-type]
         ws="none",
         lifespan="on",
         log_config=None,
@@ -107,9 +113,27 @@ def run_server(
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(seconds),
-        h11_max_incomplete_event_size=MOST_HEADER_BYTES,
+        backlog=BACKLOG,
     )
     _Server(config, serving, on_listening, is_stop_asked).run(sockets=[listener])
+
+
+def most_connections() -> int:
+    """Return how many connections this process may have open, once it has asked for more.
+
+    Shells allow a process 1,024 files for the sake of programs that use select(2), which nothing
+    here does; up to the hard limit it may take more.
+    """
+    if sys.platform == "win32":
+        return sys.maxsize
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + BACKLOG + FILES_OF_ITS_OWN
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(1, soft - BACKLOG - FILES_OF_ITS_OWN) if soft >= 0 else sys.maxsize
 
 
 class _Server(uvicorn.Server):

@@ -7,10 +7,13 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serve.hosts import Hosts
 from serve.metrics import Metrics
 from serve.problems import problem_response
+from serve.wire import MOST_HEADER_BYTES
 
 # Nothing from elsewhere, no script but the page's own file; pictures also from its own memory.
 PAGE_POLICY = (
@@ -23,7 +26,6 @@ DOCS_POLICY = (
     " img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 DOCS_PATH = "/docs"
-MOST_HEADER_BYTES = 16 << 10  # h11 stops at as many that have not ended; here those that came whole
 
 log = logging.getLogger("onnxproof")
 
@@ -34,12 +36,14 @@ class Watched:
     Args:
         app: the other.
         metrics: where requests are counted.
+        hosts: names that requests must ask for; None: any.
         debug: print a traceback where the app itself has failed.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, debug: bool) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, hosts: Hosts | None, debug: bool) -> None:
         self._app = app
         self._metrics = metrics
+        self._hosts = hosts
         self._debug = debug
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,12 +62,8 @@ class Watched:
             await send(message)
 
         try:
-            if sum(len(name) + len(value) for name, value in scope["headers"]) > MOST_HEADER_BYTES:
-                wanted = f"wanted at most {MOST_HEADER_BYTES:,} bytes"
-                response = problem_response(431, f"the headers are too large: {wanted}")
-                await response(scope, receive, send_with_headers)
-                return
-            await self._app(scope, receive, send_with_headers)
+            refusal = self._refusal(scope)
+            await (refusal or self._app)(scope, receive, send_with_headers)
         except Exception as error:
             self._tell(error)
             if status is None:
@@ -73,6 +73,21 @@ class Watched:
             if status is not None:
                 seconds = time.perf_counter() - start
                 self._metrics.note_request(_route(scope), status, seconds)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        """Return what a request is answered that no route shall see."""
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        if (
+            sum(len(name) + len(value) + len(": \r\n") for name, value in headers)
+            > MOST_HEADER_BYTES
+        ):
+            wanted = f"wanted at most {MOST_HEADER_BYTES:,} bytes"
+            return problem_response(431, f"the headers are too large: {wanted}")
+        if "\0" in scope["path"]:  # which files are not called, and about which systems disagree
+            return problem_response(400, "the path has a null character")
+        if self._hosts is not None:
+            return self._hosts.refusal(dict(headers).get(b"host"))
+        return None
 
     def _tell(self, error: Exception) -> None:
         if self._debug:

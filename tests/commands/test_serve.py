@@ -98,7 +98,7 @@ def test_image_bomb_and_nonsense_do_not_stop_it(server: Server) -> None:
 def test_too_long_a_head_is_refused(server: Server) -> None:
     with socket.create_connection(("127.0.0.1", server.port)) as plain:
         plain.sendall(b"GET / HTTP/1.1\r\nA: " + b"a" * 20_000)
-        assert plain.recv(100).startswith(b"HTTP/1.1 400 ")
+        assert plain.recv(100).startswith(b"HTTP/1.1 431 ")
 
 
 def test_body_that_is_too_large_is_refused_and_the_connection_can_be_used_again(
@@ -156,11 +156,11 @@ def slow_model(tmp_path: Path) -> Path:
 
 def test_request_whose_client_has_gone_is_not_computed(slow_model: Path) -> None:
     image = png_of(np.full((2, 2), 9, dtype=np.uint8))
-    head = "POST /v1/predict HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nContent-Length: "
+    head = "POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
     with running_server("--onnx", slow_model, "--max-batch", "1") as server:
         clients = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(3)]
         for client in clients:
-            client.sendall(f"{head}{len(image)}\r\n\r\n".encode() + image)
+            client.sendall(f"{head}Content-Length: {len(image)}\r\n\r\n".encode() + image)
         wait_for(server, "onnxproof_queue_images 2.0")
         for client in clients:
             client.close()
@@ -203,8 +203,8 @@ def test_second_signal_does_not_wait(finished_run: Path) -> None:
         port = server.port
         with socket.create_connection(("127.0.0.1", port)) as plain:
             # A body that does not end: the server would wait for it as long as it may take.
-            plain.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\n")
-            plain.sendall(b"Content-Length: 10\r\n\r\nnine byte")
+            plain.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\n")
+            plain.sendall(b"Content-Type: image/png\r\nContent-Length: 10\r\n\r\nnine byte")
             time.sleep(0.2)
             server.process.send_signal(signal.SIGTERM)
             time.sleep(0.3)
@@ -264,3 +264,28 @@ def test_other_machines_are_warned_about(finished_run: Path) -> None:
         code, errors = server.stopped(signal.SIGTERM)
     assert code == 143
     assert f"warning: whoever reaches {server.url} can ask: there is no password" in errors
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ([], {"localhost": 200, "model.test": 421, "other.test": 421}),
+        (["--allow-host", "model.test"], {"localhost": 200, "model.test": 200, "other.test": 421}),
+        (["--host", "0.0.0.0"], {"localhost": 200, "model.test": 200, "other.test": 200}),
+        (
+            ["--host", "0.0.0.0", "--allow-host", "model.test"],
+            {"127.0.0.1": 200, "model.test": 200, "other.test": 421},
+        ),
+    ],
+)
+def test_names_that_are_answered_follow_from_the_options(
+    finished_run: Path, options: list[str], wanted: dict[str, int]
+) -> None:
+    with running_server("--run", finished_run, *options) as server:
+        found = {}
+        for name in wanted:
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+            with contextlib.closing(connection):
+                connection.request("GET", "/healthz", headers={"Host": name})
+                found[name] = connection.getresponse().status
+    assert found == wanted

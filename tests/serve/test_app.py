@@ -18,7 +18,7 @@ from errors import UnfinishedError
 from serve.app import Serving
 from serve.model import Limits, ServedModel
 from serve.records import Answer, Health, Problem
-from serve.watching import MOST_HEADER_BYTES
+from serve.wire import MOST_HEADER_BYTES
 from tests.serve.stub import NOT_FINITE, SHAPE, brightness_rankings, flat_images, stub_model
 from tests.serve.test_decoding import BOUNDARY, FORM, PIXELS, file_of, form_of
 

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from artifacts.logits import Images
-from data.images import MAX_PIXELS, converted_image, planes
-from serve.decoding import data_uri, decoded_images
+from data.images import MAX_PIXELS, TooManyPixelsError, converted_image, planes
+from serve.decoding import JSON_BYTES_A_PIXEL, JSON_BYTES_AROUND, data_uri, decoded_images
 from serve.problems import ProblemError
 from tests.serve.stub import SHAPE
 
@@ -99,12 +99,27 @@ def test_formats_that_strangers_do_not_need_are_422() -> None:
     )
 
 
-def test_image_bomb_is_422() -> None:
+def test_image_bomb_is_not_decoded() -> None:
     stream = io.BytesIO()
     Image.new("1", (MAX_PIXELS // 1000, 1001)).save(stream, "PNG")
-    status, detail = problem(stream.getvalue(), "image/png")
-    assert status == 422
-    assert detail.startswith(f"body: is too large, wanted at most {MAX_PIXELS} pixels")
+    with pytest.raises(TooManyPixelsError, match="body: is too large, wanted at most 67108864 pix"):
+        decoded(stream.getvalue(), "image/png")
+
+
+def test_files_of_a_form_have_so_many_pixels_together() -> None:
+    body = form_of(*[file_of(PIXELS)] * 2)
+    assert len(decoded_images(body, FORM, SHAPE, 3, most_pixels=12)) == 2
+    with pytest.raises(TooManyPixelsError, match="file 2 of 2: is too large, wanted at most 5 pix"):
+        decoded_images(body, FORM, SHAPE, 3, most_pixels=11)
+
+
+def test_json_longer_than_its_pixels_can_be_is_413() -> None:
+    body = json.dumps({"pixels": [[PIXELS.tolist()]] * 3}, indent=4).encode()
+    assert len(decoded(body, "application/json")) == 3
+    most_bytes = 3 * 6 * JSON_BYTES_A_PIXEL + JSON_BYTES_AROUND
+    status, detail = problem(body.ljust(most_bytes + 1), "application/json")
+    assert (status, detail) == (413, f"the JSON is too large: wanted at most {most_bytes:,} bytes")
+    assert len(decoded(body.ljust(most_bytes), "application/json")) == 3
 
 
 def test_file_of_a_form_that_is_no_image_is_named() -> None:

@@ -1,5 +1,6 @@
 """Sockets and what their addresses are called; the server itself is run in tests/commands."""
 
+import resource
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +8,15 @@ from contextlib import contextmanager
 import pytest
 
 from errors import UnfinishedError
-from serve.running import bound_socket, is_loopback, url_of
+from serve.connections import MOST_CONNECTIONS
+from serve.running import (
+    BACKLOG,
+    FILES_OF_ITS_OWN,
+    bound_socket,
+    is_loopback,
+    most_connections,
+    url_of,
+)
 
 
 @contextmanager
@@ -57,3 +66,22 @@ def test_port_that_is_not_for_this_user_is_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(socket, "socket", Forbidden)
     with pytest.raises(UnfinishedError, match="cannot be had on 127"):
         bound_socket("127.0.0.1", 80)
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "asked", "most"),
+    [
+        (1024, 20_000, MOST_CONNECTIONS + BACKLOG + FILES_OF_ITS_OWN, MOST_CONNECTIONS),
+        (1024, 1024, 1024, 1024 - BACKLOG - FILES_OF_ITS_OWN),
+        (256, 256, 256, 1),
+        (20_000, 20_000, None, 20_000 - BACKLOG - FILES_OF_ITS_OWN),
+    ],
+)
+def test_connections_are_as_many_as_files_may_be_open(
+    soft: int, hard: int, asked: int | None, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = [(soft, hard)]
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits[0])
+    monkeypatch.setattr(resource, "setrlimit", lambda _, wanted: limits.append(wanted))
+    assert most_connections() == most
+    assert limits[1:] == ([] if asked is None else [(asked, hard)])
