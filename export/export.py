@@ -9,13 +9,12 @@ from artifacts.chain import ExportedNetwork, TrainedNetwork, exported_network
 from artifacts.choices import BF16_OPSET, DEFAULT_OPSET, Precision
 from artifacts.engine import Engine
 from artifacts.export_records import Export, Variant
-from artifacts.json_records import write_record
 from data import Dataset
 from errors import ArtifactError, UnusableError, UsageError
 from export.checks import check_batches, check_file
 from export.graph import PROBABILITIES, graph_from_classifier
 from export.int8 import Int8Options
-from export.record import variant_record
+from export.record import variant_record, withdraw_variant
 from export.reduced import OnStep
 from export.reference import export_that_still_holds, reference_logits, saved_reference
 from export.saving import save_graph
@@ -25,7 +24,7 @@ from models.devices import device_from_name, set_tf32
 from models.inference import logits_function
 from models.user_code import told_by_line
 from models.weights import load_weights
-from storage.writing import replacing_together
+from storage.writing import replacing, replacing_together
 
 log = logging.getLogger("onnxproof")
 
@@ -145,8 +144,13 @@ def _export_float32(
     path = run.onnx("float32")
     external_data = run.external_data("float32")
     # Under the final names, since an ONNX file names the one that has its weights.
+    earlier = export_that_still_holds(trained, dataset)
     with (
-        replacing_together(path, external_data) as directory,
+        replacing(run.export) as record_file,  # takes its place last
+        replacing_together(
+            *(path, external_data, *([] if earlier else [run.reference])),
+            withdraw=lambda: withdraw_variant(run, earlier, "float32"),
+        ) as directory,
         told_by_line(trained.model.name),
     ):
         candidate = directory / path.name
@@ -159,24 +163,30 @@ def _export_float32(
             dataset.test.images,
             engine.tolerance_for("float32"),
         )
-        # The reference takes longest, so it comes last, and is kept where nothing has changed.
-        computed = export_that_still_holds(trained, dataset) or reference_logits(
+        variant = variant_record(
             trained,
-            dataset,
-            classifier,
-            device,
-            lambda done, total: on_step("PyTorch's reference", done, total),
+            model,
+            "float32",
+            checks,
+            directory=directory,
+            engine=engine,
+            command=command,
         )
-        # A record on disk means that its files are whole: the old record goes before the files
-        # that it speaks of are replaced.
-        run.export.unlink(missing_ok=True)
-    if isinstance(computed, Export):
-        reference, variants = computed.reference, computed.variants
-    else:
-        reference, variants = saved_reference(run, computed, device), {}
-    variant = variant_record(trained, model, "float32", checks, engine=engine, command=command)
-    variants = variants | {"float32": variant}
-    write_record(run.export, Export(reference=reference, variants=variants))
+        if earlier:
+            record = earlier.model_copy(
+                update={"variants": earlier.variants | {"float32": variant}}
+            )
+        else:  # The reference takes longest, so it comes last.
+            logits = reference_logits(
+                trained,
+                dataset,
+                classifier,
+                device,
+                lambda done, total: on_step("PyTorch's reference", done, total),
+            )
+            reference = saved_reference(directory / run.reference.name, logits, device)
+            record = Export(reference=reference, variants={"float32": variant})
+        record_file.write_bytes(record.to_json().encode())
     return variant
 
 

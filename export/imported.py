@@ -6,7 +6,6 @@ from pathlib import Path
 from artifacts.chain import TrainedNetwork, trained_network
 from artifacts.environment import current_environment
 from artifacts.files import sha256_of_file
-from artifacts.json_records import write_record
 from artifacts.run_directory import RunDirectory
 from artifacts.training_records import (
     DatasetSpec,
@@ -23,7 +22,7 @@ from models.cost import parameter_count
 from models.foreign_weights import ForeignWeights, class_count, load_foreign, read_weights
 from models.trial import require_logits
 from models.weights import copied_weights, write_weights
-from storage.writing import replacing
+from storage.writing import replacing, replacing_together
 
 log = logging.getLogger("onnxproof")
 # What torchvision's ToTensor makes of pixels, and nothing more.
@@ -70,22 +69,28 @@ def imported_network(
     names = _class_names(classes, dataset, model.num_classes)
     normalization = normalization or _from_zero_to_one(found.path)
     classifier = _loaded(model, found, normalization)
-    with replacing(run.weights) as temporary:
-        write_weights(temporary, copied_weights(classifier))
-        run.imported.unlink(missing_ok=True)
-    record = Imported(
-        model=model,
-        classes=names,
-        dataset=spec,
-        normalization=normalization,
-        source=weights,
-        checkpoint=run.weights.name,
-        checkpoint_sha256=sha256_of_file(run.weights),
-        parameters=parameter_count(classifier),
-        environment=current_environment(),
-        command=command,
-    )
-    write_record(run.imported, record)
+    # Left in reverse: the record takes its place last.
+    with (
+        replacing(run.imported) as record_file,
+        replacing_together(
+            run.weights, withdraw=lambda: run.imported.unlink(missing_ok=True)
+        ) as directory,
+    ):
+        written = directory / run.weights.name
+        write_weights(written, copied_weights(classifier))
+        record = Imported(
+            model=model,
+            classes=names,
+            dataset=spec,
+            normalization=normalization,
+            source=weights,
+            checkpoint=run.weights.name,
+            checkpoint_sha256=sha256_of_file(written),
+            parameters=parameter_count(classifier),
+            environment=current_environment(),
+            command=command,
+        )
+        record_file.write_bytes(record.to_json().encode())
     return trained_network(run)
 
 

@@ -3,6 +3,7 @@
 import copy
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,6 @@ from artifacts.export_records import Export, Reference
 from artifacts.files import sha256_of_file
 from artifacts.json_records import read_record
 from artifacts.logits import Images, ReferenceLogits, save_reference
-from artifacts.run_directory import RunDirectory
 from data import Dataset
 from data.images_at_once import images_at_once
 from errors import ArtifactError
@@ -73,15 +73,15 @@ def export_that_still_holds(trained: TrainedNetwork, dataset: Dataset) -> Export
     return earlier if holds else None
 
 
-def saved_reference(run: RunDirectory, logits: ReferenceLogits, device: torch.device) -> Reference:
-    """Write reference.npz and return its record.
+def saved_reference(path: Path, logits: ReferenceLogits, device: torch.device) -> Reference:
+    """Write the file of the reference and return its record.
 
     Raises:
         UnfinishedError: the directory cannot be written, or the disk is full.
     """
     return Reference(
-        file=run.reference.name,
-        sha256=save_reference(run.reference, logits),
+        file=path.name,
+        sha256=save_reference(path, logits),
         checkpoint_sha256=logits.checkpoint_sha256,
         dataset_sha256=logits.dataset_sha256,
         split="test",

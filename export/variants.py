@@ -7,7 +7,7 @@ from artifacts.chain import ExportedNetwork, TrainedNetwork
 from artifacts.choices import Precision
 from artifacts.engine import Engine
 from artifacts.export_records import Export, Variant
-from artifacts.json_records import read_record, write_record
+from artifacts.json_records import read_record
 from artifacts.logits import LogitsFunction
 from data import Dataset
 from data.calibration import ReductionData, reduction_data
@@ -15,12 +15,12 @@ from errors import UnfinishedError
 from export.checks import check_batches, check_file
 from export.half import half_precision
 from export.int8 import Int8Options, dynamic_int8, static_int8
-from export.record import variant_record
+from export.record import variant_record, withdraw_variant
 from export.reduced import OnStep, Reduced
 from models import build
 from models.inference import logits_function
 from models.weights import load_weights
-from storage.writing import replacing_together
+from storage.writing import replacing, replacing_together
 
 # Of an imported network nobody here knows what it was trained on: a tenth of the training split
 # decides, and the ranges are taken from the rest.
@@ -63,7 +63,13 @@ def export_variant(
     reduced = _reduced(onnx.load(float32.onnx), precision, data, int8, engine, on_step)
     on_step("checks of the graph", 0, 0)
     path = run.onnx(precision)
-    with replacing_together(path) as directory:
+    export = read_record(run.export, Export)
+    with (
+        replacing(run.export) as record_file,  # takes its place last
+        replacing_together(
+            path, withdraw=lambda: withdraw_variant(run, export, precision)
+        ) as directory,
+    ):
         candidate = directory / path.name
         onnx.save_model(reduced.model, candidate)
         model = check_file(candidate)
@@ -73,22 +79,21 @@ def export_variant(
             dataset.test.images,
             engine.tolerance_for(precision),
         )
-        # A record on disk means that its files are whole: it goes before a file is replaced.
-        export = read_record(run.export, Export)
-        run.export.unlink()
-    variant = variant_record(
-        trained,
-        model,
-        precision,
-        checks,
-        engine=engine,
-        command=command,
-        float32_sha256=float32.variant.onnx_sha256,
-        half_precision=reduced.half_precision,
-        quantization=reduced.quantization,
-    )
-    variants = export.variants | {precision: variant}
-    write_record(run.export, export.model_copy(update={"variants": variants}))
+        variant = variant_record(
+            trained,
+            model,
+            precision,
+            checks,
+            directory=directory,
+            engine=engine,
+            command=command,
+            float32_sha256=float32.variant.onnx_sha256,
+            half_precision=reduced.half_precision,
+            quantization=reduced.quantization,
+        )
+        variants = export.variants | {precision: variant}
+        record = export.model_copy(update={"variants": variants})
+        record_file.write_bytes(record.to_json().encode())
     return variant
 
 

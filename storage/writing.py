@@ -8,7 +8,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from errors import UnfinishedError
@@ -36,15 +36,17 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def replacing_together(*paths: Path) -> Iterator[Path]:
+def replacing_together(*paths: Path, withdraw: Callable[[], None] = lambda: None) -> Iterator[Path]:
     """Give a temporary directory for files of these names; on leaving, put them in their places.
 
-    For files that name each other. One that was not written is removed from its place. Each is
-    replaced as a whole, but not all at once: a record that speaks of them must be gone before, and
-    be written after. When the body raises, the directory is removed and all stay as they were.
+    One that was not written is removed from its place. Each is replaced as a whole, but not all at
+    once: a record that speaks of them must be gone before, and be written after. When the body
+    raises, or the disk is full, the directory is removed and all stay as they were.
 
     Args:
         paths: of one directory.
+        withdraw: takes back what a record says of them. It is called when all that is new is on the
+            disk and nothing but its names is still to be changed.
 
     Raises:
         UnfinishedError: the directory cannot be written, or the disk is full.
@@ -55,7 +57,8 @@ def replacing_together(*paths: Path) -> Iterator[Path]:
             yield directory
             written = {path: directory / path.name for path in paths}
             absent = [path for path, new in written.items() if not new.exists()]
-            put_in_place({path: new for path, new in written.items() if path not in absent})
+            present = {path: new for path, new in written.items() if path not in absent}
+            put_in_place(present, withdraw=withdraw)
             for path in absent:
                 path.unlink(missing_ok=True)
 
@@ -94,17 +97,25 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
-def put_in_place(written: Mapping[Path, Path]) -> None:
+def put_in_place(
+    written: Mapping[Path, Path], *, withdraw: Callable[[], None] = lambda: None
+) -> None:
     """Replace each path by what was written for it, on the same file system.
+
+    Args:
+        written: the temporary file for each path.
+        withdraw: is called when their content is on the disk, and before the first is replaced.
 
     Raises:
         OSError: one cannot be replaced; those before it are.
     """
-    # 1. all content is on the disk  2. the names point to it  3. the names are on the disk
+    # 1. all content is on the disk  2. no record speaks of the old  3. the names point to the new
+    # 4. the names are on the disk
     for path, temporary in written.items():
         _require_replaceable(path)
         _fsync(temporary)
         temporary.chmod(0o666 & ~_umask())  # it was made private
+    withdraw()
     for path, temporary in written.items():
         temporary.replace(path)
     for directory in {path.parent for path in written}:

@@ -1,6 +1,5 @@
 """What a finished training leaves in its run directory."""
 
-import contextlib
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +11,7 @@ from artifacts.run_directory import RunDirectory
 from artifacts.training_records import Training
 from models.cost import parameter_count
 from models.weights import write_weights
-from storage.writing import replacing
+from storage.writing import replacing, replacing_together
 from trainers.progress import Progress
 
 
@@ -35,12 +34,17 @@ def publish(progress: Progress, run: RunDirectory, execution: Execution, command
         UnfinishedError: the disk is full; what was there before is whole.
     """
     assert progress.best is not None
-    with contextlib.ExitStack() as stack:
-        # Left in reverse: the record takes its place last. Everything is written before the old
-        # record goes, so that a full disk leaves the old training whole.
-        record, weights, recipe_file, history = (
-            stack.enter_context(replacing(path))
-            for path in (run.training, run.weights, run.recipe, run.history)
+    # Left in reverse: the record takes its place last. Everything is written before the old record
+    # goes, so that a full disk leaves the old training whole.
+    with (
+        replacing(run.training) as record,
+        replacing_together(
+            *(run.history, run.recipe, run.weights),
+            withdraw=lambda: run.training.unlink(missing_ok=True),
+        ) as directory,
+    ):
+        history, recipe_file, weights = (
+            directory / path.name for path in (run.history, run.recipe, run.weights)
         )
         history.write_bytes(progress.history_jsonl().encode())
         recipe_file.write_bytes(content_of_record(progress.recipe))
@@ -67,5 +71,4 @@ def publish(progress: Progress, run: RunDirectory, execution: Execution, command
             command=command,
         )
         record.write_bytes(content_of_record(training))
-        run.training.unlink(missing_ok=True)
     return training
