@@ -1,9 +1,11 @@
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.robustness.fork_server import ForkServer
 
 NoteOutcomes = Callable[[str, Counter[str]], None]
 _COUNTED = pytest.StashKey[dict[str, Counter[str]]]()
@@ -31,6 +33,14 @@ def note_outcomes(request: pytest.FixtureRequest) -> NoteOutcomes:
         request.config.stash.setdefault(_COUNTED, {}).setdefault(name, Counter()).update(outcomes)
 
     return note
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, cache_home: None) -> Iterator[ForkServer]:
+    """Commands in processes that start at once."""
+    server = ForkServer(tmp_path_factory.mktemp("server"))
+    yield server
+    server.close()
 
 
 def pytest_terminal_summary(
