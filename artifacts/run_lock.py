@@ -14,7 +14,8 @@ from pathlib import Path
 
 from artifacts.run_directory import RunDirectory
 from errors import UnfinishedError
-from storage.temporary import remove_leftovers
+from storage.temporary import remove_leftovers, temporary_file
+from storage.writing import not_written
 
 if sys.platform != "win32":  # which has no flock: there nothing is locked
     import fcntl
@@ -31,7 +32,8 @@ def locked_run(run: RunDirectory, *, create: bool = False) -> Iterator[None]:
         create: make the directory; what was made goes again if it is empty in the end.
 
     Raises:
-        UnfinishedError: another process writes it, or the directory cannot be written.
+        UnfinishedError: another process writes it, or the directory cannot be written; which is
+            told before the work whose result would have no place.
     """
     made = _made(run.root) if create else []
     if not run.root.is_dir():
@@ -39,11 +41,14 @@ def locked_run(run: RunDirectory, *, create: bool = False) -> Iterator[None]:
         return
     with contextlib.ExitStack() as stack:
         if sys.platform != "win32":
-            descriptor = os.open(run.root, os.O_RDONLY)
+            try:
+                descriptor = os.open(run.root, os.O_RDONLY)
+            except OSError as error:
+                raise not_written(run.root, error) from error
             stack.callback(os.close, descriptor)  # which unlocks it
             _lock(descriptor, run.root)
-            for directory in (run.root, run.evaluations):
-                remove_leftovers(directory)
+            remove_leftovers(run.evaluations)
+        _require_writable(run.root)
         stack.callback(_remove_empty, made)
         yield
 
@@ -54,12 +59,16 @@ def _made(root: Path) -> list[Path]:
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UnfinishedError(
-            str(root),
-            f"cannot be written: {error.strerror}",
-            hint="name another run directory with --run",
-        ) from error
+        raise not_written(root, error) from error
     return missing
+
+
+def _require_writable(root: Path) -> None:
+    try:
+        with temporary_file(root):  # which removes what killed processes left there
+            pass
+    except OSError as error:
+        raise not_written(root, error) from error
 
 
 def _remove_empty(directories: list[Path]) -> None:

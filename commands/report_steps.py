@@ -1,11 +1,13 @@
 """The steps of `report`: records and images in, a page and plots out."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artifacts.run_directory import RUNS, RunDirectory
+from artifacts.run_lock import locked_run
 from artifacts.verification import Link
 from commands.console import log
 from commands.main import command_line
@@ -56,9 +58,11 @@ def report_step(
 
     roots = [run.root.resolve() for run in runs]
     labels = labels_of(roots)
-    records = [read_run(run, labels[root]) for run, root in zip(runs, roots, strict=True)]
     page = output or _page_of(runs)
-    with step_progress("report") as progress:
+    # The page is a file of the one run; of none where there are several, or it lies elsewhere.
+    lock = locked_run(runs[0]) if page == runs[0].report else contextlib.nullcontext()
+    with lock, step_progress("report") as progress:
+        records = [read_run(run, labels[root]) for run, root in zip(runs, roots, strict=True)]
         contents = []
         for number, record in enumerate(records, start=1):
             contents.append(_contents(record, images or ImageOptions()))

@@ -9,6 +9,7 @@ from artifacts.chain import ExportedNetwork, TrainedNetwork, exported_network
 from artifacts.choices import BF16_OPSET, DEFAULT_OPSET, Precision
 from artifacts.engine import Engine
 from artifacts.export_records import Export, Variant
+from artifacts.json_records import content_of_record
 from data import Dataset
 from errors import ArtifactError, UnusableError, UsageError
 from export.checks import check_batches, check_file
@@ -16,14 +17,20 @@ from export.graph import PROBABILITIES, graph_from_classifier
 from export.int8 import Int8Options
 from export.record import variant_record, withdraw_variant
 from export.reduced import OnStep
-from export.reference import export_that_still_holds, reference_logits, saved_reference
-from export.saving import save_graph
+from export.reference import (
+    export_that_still_holds,
+    reference_bytes,
+    reference_logits,
+    saved_reference,
+)
+from export.saving import FREE_SPACE, graph_bytes, save_graph
 from export.variants import export_variant
 from models import build
 from models.devices import device_from_name, set_tf32
 from models.inference import logits_function
 from models.user_code import told_by_line
 from models.weights import load_weights
+from storage.space import require_space
 from storage.writing import replacing, replacing_together
 
 log = logging.getLogger("onnxproof")
@@ -134,6 +141,13 @@ def _export_float32(
     run = trained.run
     classifier = build(**trained.model.model_dump())
     load_weights(run.weights, classifier)
+    earlier = export_that_still_holds(trained, dataset)
+    require_space(
+        run.root,
+        graph_bytes(classifier) + (0 if earlier else reference_bytes(trained, dataset)),
+        "the export",
+        hint=FREE_SPACE,
+    )
     on_step("tracing the network", 0, 0)
     program = graph_from_classifier(
         classifier,
@@ -144,7 +158,6 @@ def _export_float32(
     path = run.onnx("float32")
     external_data = run.external_data("float32")
     # Under the final names, since an ONNX file names the one that has its weights.
-    earlier = export_that_still_holds(trained, dataset)
     with (
         replacing(run.export) as record_file,  # takes its place last
         replacing_together(
@@ -186,7 +199,7 @@ def _export_float32(
             )
             reference = saved_reference(directory / run.reference.name, logits, device)
             record = Export(reference=reference, variants={"float32": variant})
-        record_file.write_bytes(record.to_json().encode())
+        record_file.write_bytes(content_of_record(record))
     return variant
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from artifacts.chain import TrainedNetwork, trained_network
 from artifacts.environment import current_environment
 from artifacts.files import sha256_of_file
+from artifacts.json_records import content_of_record
 from artifacts.run_directory import RunDirectory
 from artifacts.training_records import (
     DatasetSpec,
@@ -90,7 +91,7 @@ def imported_network(
             environment=current_environment(),
             command=command,
         )
-        record_file.write_bytes(record.to_json().encode())
+        record_file.write_bytes(content_of_record(record))
     return trained_network(run)
 
 

@@ -55,6 +55,12 @@ def reference_logits(
     )
 
 
+def reference_bytes(trained: TrainedNetwork, dataset: Dataset) -> int:
+    """Return how many bytes the logits take on the disk, before they are computed."""
+    both = np.dtype(np.float32).itemsize + np.dtype(np.float64).itemsize
+    return len(dataset.test) * trained.model.num_classes * both
+
+
 def export_that_still_holds(trained: TrainedNetwork, dataset: Dataset) -> Export | None:
     """Return the run's earlier export, if it is of the same weights and data and is not damaged."""
     run = trained.run

@@ -1,15 +1,26 @@
 """A graph to disk: one file, or where its weights are too many for that, a second one with them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import onnx
 import torch
+from torch import Tensor, nn
 
 from artifacts.export_records import ExternalData
 from artifacts.files import sha256_of_file
 
 PROTOBUF_LIMIT_BYTES = 2**31 - 1  # of one message, which an ONNX file is
 GRAPH_BYTES = 64 << 20  # room for all but the weights; ResNet-101's nodes and names take 1 MB
+
+NODE_BYTES = 1 << 20  # nodes, names and records of most networks
+FREE_SPACE = "free some space on that disk"
+
+
+def graph_bytes(network: nn.Module) -> int:
+    """Return about how many bytes the network's graph takes on the disk: those of its weights."""
+    weights: Mapping[str, Tensor] = network.state_dict()
+    return sum(tensor.nbytes for tensor in weights.values()) + NODE_BYTES
 
 
 def save_graph(program: torch.onnx.ONNXProgram, path: Path) -> None:

@@ -1,5 +1,8 @@
 """A variant of reduced precision: made of the run's float32 graph, checked, and put beside it."""
 
+import tempfile
+from pathlib import Path
+
 import onnx
 import torch
 
@@ -7,7 +10,7 @@ from artifacts.chain import ExportedNetwork, TrainedNetwork
 from artifacts.choices import Precision
 from artifacts.engine import Engine
 from artifacts.export_records import Export, Variant
-from artifacts.json_records import read_record
+from artifacts.json_records import content_of_record, read_record
 from artifacts.logits import LogitsFunction
 from data import Dataset
 from data.calibration import ReductionData, reduction_data
@@ -17,9 +20,11 @@ from export.half import half_precision
 from export.int8 import Int8Options, dynamic_int8, static_int8
 from export.record import variant_record, withdraw_variant
 from export.reduced import OnStep, Reduced
+from export.saving import FREE_SPACE, NODE_BYTES
 from models import build
 from models.inference import logits_function
 from models.weights import load_weights
+from storage.space import require_space
 from storage.writing import replacing, replacing_together
 
 # Of an imported network nobody here knows what it was trained on: a tenth of the training split
@@ -59,6 +64,16 @@ def export_variant(
             f"--precision {precision}",
             f"the weights lie outside {float32.onnx.name}, and only those inside can be reduced",
         )
+    # At most as much as the float32 graph, where every layer is put back. For INT8 also two graphs
+    # among the system's temporary files: what the quantizer writes, and the one that is tried.
+    require_space(run.root, float32.variant.file_bytes + NODE_BYTES, "the export", hint=FREE_SPACE)
+    if precision.startswith("int8"):
+        require_space(
+            Path(tempfile.gettempdir()),
+            2 * float32.variant.file_bytes + NODE_BYTES,
+            "quantizing",
+            hint=f"{FREE_SPACE}, or name another with TMPDIR",
+        )
     data = _reduction_data(trained, dataset, int8.calibration_images)
     reduced = _reduced(onnx.load(float32.onnx), precision, data, int8, engine, on_step)
     on_step("checks of the graph", 0, 0)
@@ -93,7 +108,7 @@ def export_variant(
         )
         variants = export.variants | {precision: variant}
         record = export.model_copy(update={"variants": variants})
-        record_file.write_bytes(record.to_json().encode())
+        record_file.write_bytes(content_of_record(record))
     return variant
 
 

@@ -1,5 +1,7 @@
 """Our own weights files: into a network, refusing what does not fit exactly, and out of one."""
 
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import safetensors
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from errors import ArtifactError, UnfinishedError
+from errors import ArtifactError
 
 
 def load_weights(path: Path, network: nn.Module) -> None:
@@ -40,18 +42,15 @@ def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
     """Write a safetensors file of these weights, in place.
 
     Raises:
-        UnfinishedError: the disk is full.
+        OSError: the disk is full.
     """
     try:
         save_file(dict(weights), path)
-    except (RuntimeError, safetensors.SafetensorError) as error:
-        raise not_written(path, error) from error
-
-
-def not_written(path: Path, error: Exception) -> UnfinishedError:
-    """Return what a library raised while it wrote a file, as our own error."""
-    reason = str(error).strip().splitlines()[0]
-    return UnfinishedError(str(path), f"cannot be written: {reason}", hint="is the disk full?")
+    except safetensors.SafetensorError as error:
+        if found := re.search(r"\(os error (\d+)\)", str(error)):  # as Rust tells them
+            number = int(found[1])
+            raise OSError(number, os.strerror(number)) from error
+        raise
 
 
 def _describe(tensor: Tensor | None) -> str:

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from errors import ArtifactError
-from models.weights import not_written
 from storage.writing import replacing
 
 StateDict = dict[str, Tensor]
@@ -78,9 +77,12 @@ def save_resume_state(path: Path, state: ResumeState) -> None:
     """
     with replacing(path) as temporary:
         try:
-            torch.save(vars(state), temporary)
-        except RuntimeError as error:  # what torch raises on a full disk
-            raise not_written(path, error) from error
+            with temporary.open("wb") as file:
+                torch.save(vars(state), file)
+        except RuntimeError as error:
+            if isinstance(error.__context__, OSError):  # what went wrong: torch's own does not say
+                raise error.__context__ from None
+            raise
 
 
 def load_resume_state(path: Path) -> ResumeState:

@@ -21,6 +21,7 @@ from errors import UnfinishedError
 from models import build
 from models.cost import multiply_adds
 from models.user_code import told_by_line
+from storage.space import require_space
 from storage.writing import write_bytes
 from trainers.batches import batches_in_chunk
 from trainers.checkpoints import load_resume_state, save_resume_state
@@ -31,6 +32,7 @@ from trainers.position import result_of_epoch
 from trainers.processes import Processes
 from trainers.progress import Progress, resumed_progress, started_progress
 from trainers.publish import Execution, publish
+from trainers.size import bytes_to_write
 
 SAVE_EVERY_SECONDS = 300.0  # within an epoch: what a killed process may lose of a long one
 
@@ -80,8 +82,8 @@ def train(
     Raises:
         ArtifactError: there is nothing to resume, or what is there is damaged.
         UsageError: what is there to resume was begun by another recipe.
-        UnfinishedError: the disk is full, the loss is no longer finite, or `stop_requested` was
-            true; in the last case everything up to then is saved.
+        UnfinishedError: the disk is full, or has no room for what will be written; the loss is no
+            longer finite, or `stop_requested` was true; then everything up to there is saved.
     """
     device = processes.device
     deterministic = options.deterministic
@@ -95,6 +97,13 @@ def train(
         progress = started_progress(recipe, processes, compiled=options.compiled)
     else:
         progress = resumed_progress(recipe, processes, state, run.resume, compiled=options.compiled)
+    if processes.writes:
+        require_space(
+            run.root,
+            bytes_to_write(progress, run),
+            "the training",
+            hint="free some space, or name a run directory on another disk with --run",
+        )
     _tell_beginning(progress, run, resume=resume)
     examples = _examples(dataset, indices, device, options)
     saver = _Saver(run, progress, threads, stop_requested)

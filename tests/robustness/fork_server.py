@@ -38,6 +38,7 @@ LOADED = (
     *("export.export", "export.imported", "evaluate.evaluation", "evaluate.subject"),
     *("report.contents", "report.page_writer", "report.overview", "report.reading"),
 )
+FILLER = "filler"
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
@@ -51,6 +52,7 @@ class Order:
         signals: seconds after its start, and the number of the signal.
         dies_at_change: it is killed right before its n-th change of a directory, the first being 1:
             making, renaming or removing a file or directory, or opening one to write.
+        fills_at_change: the disk of `directory` is filled before such a change.
         stdout: a path; or "closed", or "gone" for a pipe that nobody reads.
         stderr: the same; None: it is returned.
         environment: to be added.
@@ -60,6 +62,7 @@ class Order:
     directory: str
     signals: Sequence[tuple[float, int]] = ()
     dies_at_change: int | None = None
+    fills_at_change: int | None = None
     stdout: str = os.devnull
     stderr: str | None = None
     environment: dict[str, str] = field(default_factory=dict)
@@ -197,7 +200,7 @@ def _become_the_command(order: Order, changes: mmap.mmap, errors: Path) -> None:
     os.chdir(order.directory)
     sys.argv = ["cli.py", *order.arguments]
     torch.set_num_threads(1)
-    _count_changes(order.dies_at_change, changes)
+    _count_changes(order, changes)
     code = main(order.arguments)
     try:
         sys.stdout.flush()
@@ -219,7 +222,16 @@ def _redirect(descriptor: int, target: str) -> None:
     os.close(opened)
 
 
-def _count_changes(dies_at: int | None, changes: mmap.mmap) -> None:
+def fill(directory: Path) -> None:
+    """Leave no byte of the directory's disk free."""
+    descriptor = os.open(directory / FILLER, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    with contextlib.suppress(OSError):
+        while True:
+            os.write(descriptor, bytes(4096))
+    os.close(descriptor)
+
+
+def _count_changes(order: Order, changes: mmap.mmap) -> None:
     count = 0
 
     def on_event(event: str, arguments: tuple[Any, ...]) -> None:
@@ -229,8 +241,10 @@ def _count_changes(dies_at: int | None, changes: mmap.mmap) -> None:
         ):
             count += 1
             changes[:8] = count.to_bytes(8, "little")
-            if count == dies_at:
+            if count == order.dies_at_change:
                 os.kill(os.getpid(), signal.SIGKILL)
+            if count == order.fills_at_change:
+                fill(Path(order.directory))
 
     sys.addaudithook(on_event)
 

@@ -20,11 +20,11 @@ sys.path.insert(0, sys.argv.pop(1))
 import torch, trainers.checkpoints
 from commands.main import main
 whole, calls = torch.save, []
-def save(content, path):
-    whole(content, path)
-    calls.append(path)
+def save(content, file):
+    whole(content, file)
+    calls.append(file)
     if len(calls) == 5:
-        os.truncate(path, os.path.getsize(path) // 2)
+        file.truncate(file.tell() // 2)
         os.kill(os.getpid(), signal.SIGKILL)
 trainers.checkpoints.torch.save = save
 sys.exit(main(sys.argv[1:]))
