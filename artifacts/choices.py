@@ -55,6 +55,9 @@ SCENARIOS: tuple[Scenario, ...] = get_args(Scenario)
 COMPARED_COLUMNS: tuple[ComparedColumn, ...] = get_args(ComparedColumn)
 INPUT_DTYPES: tuple[InputDtype, ...] = get_args(InputDtype)
 
+# Ten times what ResNet-101 takes for 32 images of 224x224 on two slow CPUs.
+MODEL_TIMEOUT_SECONDS = 300.0
+
 # Of ONNX: torch's exporter has operators from 18 on, ONNX Runtime 1.31 knows up to 25.
 OPSETS = (18, 25)
 DEFAULT_OPSET = 20

@@ -12,7 +12,12 @@ from typing import Any, TypeVar
 import click
 
 from artifacts.choices import INPUT_DTYPES, LAYOUTS, SCENARIOS
-from commands.options import FiniteRange, batch_sizes_option, image_size_option
+from commands.options import (
+    FiniteRange,
+    batch_sizes_option,
+    image_size_option,
+    model_timeout_option,
+)
 from errors import UsageError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -116,6 +121,7 @@ session_options = group(
         type=click.IntRange(1, 4096),
         help="Of ONNX Runtime and of PyTorch.  [default: the CPUs that this process may use]",
     ),
+    model_timeout_option,
 )
 _INPUT_OPTIONS = (
     click.option(

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from artifacts.choices import PRECISIONS
+from artifacts.choices import MODEL_TIMEOUT_SECONDS, PRECISIONS
 from commands.completion_values import datasets, runs, words
 from commands.main import Invocation
 from errors import UsageError
@@ -169,6 +169,15 @@ precision_option = click.option(
     default="float32",
     show_default=True,
     help="Variant of the network.",
+)
+model_timeout_option = click.option(
+    "--model-timeout",
+    "timeout_seconds",
+    type=FiniteRange(min=0.001),
+    default=MODEL_TIMEOUT_SECONDS,
+    show_default=True,
+    metavar="SECONDS",
+    help="Longest that one run of the network may take, and with --onnx all of its first trial.",
 )
 image_size_option = click.option(
     "--image-size",

@@ -10,7 +10,13 @@ import click
 
 from artifacts.choices import Precision
 from commands.evaluate_options import Values, input_options
-from commands.options import output_options, precision_option, provider_option, run_option
+from commands.options import (
+    model_timeout_option,
+    output_options,
+    precision_option,
+    provider_option,
+    run_option,
+)
 from errors import ArtifactError, DatasetError, UsageError
 
 if TYPE_CHECKING:  # at run time these load numpy, pydantic, rich and ONNX Runtime
@@ -33,6 +39,7 @@ STANDARD_INPUT = "-"
 @input_options
 @precision_option
 @provider_option()
+@model_timeout_option
 @click.option(
     "--top",
     type=click.IntRange(1),
@@ -48,6 +55,7 @@ def command(
     input_form: Values,
     precision: Precision,
     provider: str,
+    timeout_seconds: float,
     top: int,
     as_json: bool,
 ) -> int:
@@ -72,7 +80,7 @@ def command(
         raise UsageError("IMAGE", f"wanted names of files and folders, found {found}")
     with step_progress("prediction") as progress:
         progress("opening", 0, 0)
-        session = SessionOptions(provider=provider)
+        session = SessionOptions(provider=provider, timeout_seconds=timeout_seconds)
         classifier = opened_classifier(run, onnx, input_form, precision, session)
         results = _results(classifier, image, top, progress)
     failed = [result for result in results if isinstance(result, FailedImage)]

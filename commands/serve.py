@@ -10,6 +10,7 @@ from commands.evaluate_options import Values, input_options
 from commands.main import Invocation
 from commands.options import (
     FiniteRange,
+    model_timeout_option,
     output_options,
     precision_option,
     provider_option,
@@ -32,6 +33,7 @@ LARGEST_PORT = 65_535
 @input_options
 @precision_option
 @provider_option()
+@model_timeout_option
 @click.option(
     "--host",
     default="127.0.0.1",
@@ -91,6 +93,7 @@ def command(
     input_form: Values,
     precision: Precision,
     provider: str,
+    timeout_seconds: float,
     host: str,
     allow_host: tuple[str, ...],
     port: int,
@@ -129,7 +132,9 @@ def command(
     # First what is quickly found to be wrong.
     with bound_socket(host, port) as listener:
         # The event loop and the decoders need the CPUs that ONNX Runtime's threads would wait on.
-        session = SessionOptions(provider=provider, busy_wait=False)
+        session = SessionOptions(
+            provider=provider, busy_wait=False, timeout_seconds=timeout_seconds
+        )
         with step_progress("serve") as progress:
             progress("opening", 0, 0)
             classifier = opened_classifier(run, onnx, input_form, precision, session)

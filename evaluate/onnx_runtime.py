@@ -24,15 +24,19 @@ from errors import UnfinishedError, UnusableError, UsageError
 from evaluate.native_output import captured_native_output
 from evaluate.provider_errors import cause_and_remedy
 from evaluate.session_options import GPU_PROVIDERS, SessionOptions
+from evaluate.watchdog import WATCHDOG, Watch
 
 CPU = "CPUExecutionProvider"
 _NUMPY_NAMES = {"float": "float32", "double": "float64"}  # ONNX Runtime's others are numpy's
+# What it prints of a run that fails is in the exception too; standard error is ours.
+_SILENT = 4
 
 
 class OnnxRunner:
-    """A loaded ONNX file.
+    """A loaded ONNX file, whose runs are ended where they last too long; one runs at a time.
 
     Attributes:
+        name: of the file.
         asked: what it was to be.
         full_name: ONNX Runtime's name of the provider that was asked for.
         session_providers: full names of those that the session has.
@@ -63,6 +67,7 @@ class OnnxRunner:
             UnusableError: the provider does not work here, or took only a part of the graph.
             UnfinishedError: the file cannot be loaded at all.
         """
+        self.name = "graph" if isinstance(model, bytes) else str(model)
         self.asked = asked = asked or SessionOptions()
         self.full_name = _full_name(asked.provider)
         self.threads = asked.threads or usable_cpus()
@@ -82,7 +87,7 @@ class OnnxRunner:
                 failure = error
         self.load_ms = (time.perf_counter() - start) * 1000
         if failure is not None:
-            raise _load_error(asked, model, directory, failure, printed.text) from failure
+            raise self._load_error(model, directory, failure, printed.text) from failure
         self.session_providers = tuple(self._session.get_providers())
         if self.session_providers[0] != self.full_name:
             raise _unusable(
@@ -99,6 +104,7 @@ class OnnxRunner:
         self.inputs = _tensor_specs(self._session.get_inputs())
         self.outputs = _tensor_specs(self._session.get_outputs())
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+        self._watch = WATCHDOG.watch(self.name, asked.timeout_seconds)
 
     def _settings(self, directory: Path | None) -> onnxruntime.SessionOptions:
         settings = _settings_with_weights(directory)
@@ -114,6 +120,18 @@ class OnnxRunner:
             settings.graph_optimization_level = level
         return settings
 
+    def _load_error(
+        self, model: Path | bytes, directory: Path | None, failure: Exception, printed: str
+    ) -> UsageError | UnusableError | UnfinishedError:
+        provider = self.asked.provider
+        for option in self.asked.provider_options:
+            if f'nknown provider option: "{option}"' in f"{printed}\n{failure}":
+                return _unknown_option(provider, option, "ONNX Runtime does not know it")
+        if self.full_name == CPU or not loads_on_cpu(model, directory):
+            problem = f"ONNX Runtime cannot load it: {_reason(failure)}"
+            return UnfinishedError(self.name, problem)
+        return _unusable(provider, str(failure), printed)
+
     def _require_options(self) -> None:
         """Refuse options that the session does not have: the CPU provider ignores them all."""
         had = self._session.get_provider_options().get(self.full_name, {})
@@ -126,26 +144,35 @@ class OnnxRunner:
         """Return an output, the first unless named, for the values of the first input.
 
         Raises:
-            UnfinishedError: ONNX Runtime could not run the graph on them.
+            UnfinishedError: ONNX Runtime could not run the graph on them, or not in time.
         """
-        names = [output or self.outputs[0].name]
-        try:
-            result: NDArray[Any] = self._session.run(names, {self.inputs[0].name: values})[0]
-        except Exception as error:  # its errors share no base class but this one
-            raise _run_error(error) from error
+        result: NDArray[Any] = self._run([output or self.outputs[0].name], values)[0]
         return result
 
     def run_all(self, values: NDArray[np.generic]) -> dict[str, NDArray[Any]]:
         """Return every output by its name, for the values of the first input.
 
         Raises:
-            UnfinishedError: ONNX Runtime could not run the graph on them.
+            UnfinishedError: ONNX Runtime could not run the graph on them, or not in time.
         """
-        try:
-            results = self._session.run(None, {self.inputs[0].name: values})
-        except Exception as error:  # its errors share no base class but this one
-            raise _run_error(error) from error
+        results = self._run(None, values)
         return dict(zip((output.name for output in self.outputs), results, strict=True))
+
+    def limit_runs(self, seconds: float) -> None:
+        """End later runs after so many seconds."""
+        WATCHDOG.limit(self._watch, seconds)
+
+    def _run(self, names: list[str] | None, values: NDArray[np.generic]) -> list[Any]:
+        options = onnxruntime.RunOptions()
+        options.log_severity_level = _SILENT
+        self._watch.running = (time.monotonic(), options)
+        try:
+            results: list[Any] = self._session.run(names, {self.inputs[0].name: values}, options)
+        except Exception as error:  # its errors share no base class but this one
+            raise _run_error(self._watch, error, is_ended=options.terminate) from error
+        finally:
+            self._watch.running = None
+        return results
 
     def bound(self, values: NDArray[np.generic], output: str, classes: int) -> "BoundRun":
         """Return a run whose input and output lie on the provider's own device.
@@ -154,10 +181,11 @@ class OnnxRunner:
             UnfinishedError: ONNX Runtime could not put them there.
         """
         device = "cuda" if self.asked.provider in GPU_PROVIDERS else "cpu"
+        name = self.inputs[0].name
         try:
-            return BoundRun(self._session, self.inputs[0].name, values, output, classes, device)
+            return BoundRun(self._session, self._watch, name, values, output, classes, device)
         except Exception as error:  # its errors share no base class but this one
-            raise _run_error(error) from error
+            raise _run_error(self._watch, error, is_ended=False) from error
 
 
 class BoundRun:
@@ -166,6 +194,7 @@ class BoundRun:
     def __init__(
         self,
         session: onnxruntime.InferenceSession,
+        watch: Watch,
         name: str,
         values: NDArray[np.generic],
         output: str,
@@ -173,6 +202,7 @@ class BoundRun:
         device: str,
     ) -> None:
         self._session = session
+        self._watch = watch
         shape = (len(values), classes)
         make = onnxruntime.OrtValue
         self._nothing = np.full(shape, np.nan, dtype=np.float32)
@@ -181,21 +211,26 @@ class BoundRun:
         self._binding = session.io_binding()
         self._binding.bind_ortvalue_input(name, self._values)
         self._binding.bind_ortvalue_output(output, self._logits)
-        self._options = onnxruntime.RunOptions()
         # One captured CUDA graph for each shape, where the session captures them.
-        self._options.add_run_config_entry("gpu_graph_id", str(len(values)))
+        self._graph_id = str(len(values))
 
     def __call__(self) -> None:
         """Run once; return when the device has finished.
 
         Raises:
-            UnfinishedError: ONNX Runtime could not run the graph.
+            UnfinishedError: ONNX Runtime could not run the graph, or not in time.
         """
+        options = onnxruntime.RunOptions()
+        options.log_severity_level = _SILENT
+        options.add_run_config_entry("gpu_graph_id", self._graph_id)
+        self._watch.running = (time.monotonic(), options)
         try:
-            self._session.run_with_iobinding(self._binding, self._options)
+            self._session.run_with_iobinding(self._binding, options)
             self._binding.synchronize_outputs()
         except Exception as error:  # its errors share no base class but this one
-            raise _run_error(error) from error
+            raise _run_error(self._watch, error, is_ended=options.terminate) from error
+        finally:
+            self._watch.running = None
 
     def forget(self) -> None:
         """Put NaN where the logits go, so that only a run can put logits there."""
@@ -263,26 +298,8 @@ def _settings_with_weights(directory: Path | None) -> onnxruntime.SessionOptions
     return settings
 
 
-def _load_error(
-    asked: SessionOptions,
-    model: Path | bytes,
-    directory: Path | None,
-    failure: Exception,
-    printed: str,
-) -> UsageError | UnusableError | UnfinishedError:
-    text = f"{printed}\n{failure}"
-    for name in asked.provider_options:
-        if f'nknown provider option: "{name}"' in text:
-            return _unknown_option(asked.provider, name, "ONNX Runtime does not know it")
-    if asked.provider == _short_name(CPU) or not _loads_on_cpu(model, directory):
-        name = "graph" if isinstance(model, bytes) else str(model)
-        reason = str(failure).strip().splitlines()[0]
-        return UnfinishedError(name, f"ONNX Runtime cannot load it: {reason}")
-    return _unusable(asked.provider, str(failure), printed)
-
-
-def _loads_on_cpu(model: Path | bytes, directory: Path | None) -> bool:
-    """Return whether it is the provider's fault, rather than the file's, that loading failed."""
+def loads_on_cpu(model: Path | bytes, directory: Path | None = None) -> bool:
+    """Return whether the CPU, with all operators there are, can load it."""
     content = model if isinstance(model, bytes) else str(model)
     with captured_native_output():
         try:
@@ -308,6 +325,15 @@ def _unknown_option(provider: str, name: str, known: str) -> UsageError:
     )
 
 
-def _run_error(error: Exception) -> UnfinishedError:
-    reason = str(error).strip().splitlines()[0]
-    return UnfinishedError("ONNX Runtime", f"the graph failed: {reason}")
+def _run_error(watch: Watch, error: Exception, *, is_ended: bool) -> UnfinishedError:
+    if is_ended:
+        return UnfinishedError(
+            watch.name,
+            f"the graph was ended: a run lasted longer than {watch.seconds:g} seconds",
+            hint="evaluate, predict and serve allow it more with --model-timeout",
+        )
+    return UnfinishedError(watch.name, f"the graph failed: {_reason(error)}")
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from artifacts.choices import MODEL_TIMEOUT_SECONDS
 from errors import UsageError
 
 GPU_PROVIDERS = ("cuda", "tensorrt")
@@ -21,6 +22,8 @@ class SessionOptions:
         optimize: rewrite the graph before it runs.
         busy_wait: let threads wait for the next call at full speed for a while
             (evaluate.idle_threads), which makes it quicker where nothing else needs the CPUs.
+        timeout_seconds: longest that one run may last; of a file that no run made also all that is
+            done to try it.
     """
 
     provider: str = "cpu"
@@ -30,6 +33,7 @@ class SessionOptions:
     tf32: bool = False
     optimize: bool = True
     busy_wait: bool = True
+    timeout_seconds: float = MODEL_TIMEOUT_SECONDS
 
     def __post_init__(self) -> None:
         if self.tf32 and self.provider not in GPU_PROVIDERS:
