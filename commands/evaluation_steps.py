@@ -77,6 +77,8 @@ def evaluate_file_step(
         progress("dataset", 0, 0)
         data = load_dataset(dataset, data_dir=data_dir, image_size=image_size)
         progress("opening, first images", 0, 0)
-        subject = subject_of_file(onnx, data, InputOptions(**input_options), reference_onnx)
+        subject = subject_of_file(
+            onnx, data, InputOptions(**input_options), options.session, reference_onnx
+        )
         with locked_run(subject.run):
             return evaluate(subject, data, options, on_step=progress, command=command_line())

@@ -2,20 +2,20 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from artifacts.chain import ExportedNetwork
-from artifacts.choices import GraphPrecision, Layout
+from artifacts.choices import GraphPrecision
 from artifacts.evaluation_records import GraphOutput
-from artifacts.export_records import TensorSpec
 from artifacts.logits import Images, LogitsFunction
 from artifacts.prediction_records import PredictingModel
 from artifacts.ranking import Ranking, RankingFunction
-from errors import ArtifactError, UsageError
+from errors import ArtifactError
+from evaluate.foreign import require_same_files, tried_file
 from evaluate.graph_input import (
     InputOptions,
     graph_input,
@@ -23,12 +23,10 @@ from evaluate.graph_input import (
     image_input,
     logits_function,
 )
+from evaluate.images_taken import images_taken
 from evaluate.onnx_runtime import OnnxRunner
 from evaluate.session_options import SessionOptions
 from evaluate.softmax import probabilities_from_logits
-from evaluate.subject import described_file
-
-IMAGE_CHANNELS = (1, 3)  # grey, RGB: what a file gives
 
 log = logging.getLogger("onnxproof")
 
@@ -44,6 +42,7 @@ class Classifier:
         classes: their names, by index.
         dataset: that it was trained on, where the file says it.
         rankings: computes them of uint8 images_NCHW.
+        limit_runs: ends later runs after so many seconds.
     """
 
     model: PredictingModel
@@ -52,6 +51,7 @@ class Classifier:
     classes: tuple[str, ...]
     dataset: str | None
     rankings: RankingFunction
+    limit_runs: Callable[[float], None]
 
 
 def classifier_of_run(exported: ExportedNetwork, session: SessionOptions) -> Classifier:
@@ -81,16 +81,24 @@ def classifier_of_file(
     """Return any ONNX file on the provider that is asked for.
 
     Raises:
-        ArtifactError: the file is missing, or is no ONNX model.
-        UnfinishedError: ONNX Runtime cannot load or run it.
+        ArtifactError: the file is missing, or is no ONNX model that is understood here.
+        UnfinishedError: ONNX Runtime cannot load or run it; it crashed, took too long or too much.
         UnusableError: the provider does not work here.
         UsageError: it takes no images whose size and channels it names, or an option does not fit.
     """
-    described, softmaxed = described_file(onnx)
-    model = PredictingModel(onnx_sha256=described.onnx_sha256, name=described.name)
-    return _classifier(
-        onnx, model, described.precision, input_options, session, softmaxed, asked_by="--onnx"
+    tried = tried_file(onnx, input_options, session)
+    model = PredictingModel(onnx_sha256=tried.model.onnx_sha256, name=tried.model.name)
+    classifier = _classifier(
+        onnx.resolve(),  # where its weights are looked for
+        model,
+        tried.model.precision,
+        input_options,
+        session,
+        tried.softmaxed,
+        asked_by="--onnx",
     )
+    require_same_files(onnx, tried.model)
+    return classifier
 
 
 def _classifier(
@@ -104,7 +112,7 @@ def _classifier(
     asked_by: str,
 ) -> Classifier:
     runner = OnnxRunner(onnx, session)
-    layout, image_shape = _images_taken(image_input(runner.inputs), options.layout, asked_by)
+    layout, image_shape = images_taken(image_input(runner.inputs), options.layout, asked_by)
     form = graph_input(runner.inputs, image_shape, replace(options, layout=layout))
     output = graph_output(runner.outputs, softmaxed)
     logits = logits_function(runner, form, output)
@@ -117,42 +125,8 @@ def _classifier(
         classes=_class_names(runner.metadata, count),
         dataset=runner.metadata.get("dataset"),
         rankings=_ranking_function(logits, output, model.name),
+        limit_runs=runner.limit_runs,
     )
-
-
-def _images_taken(
-    images: TensorSpec, asked: Layout | None, asked_by: str
-) -> tuple[Layout, tuple[int, int, int]]:
-    """Return the layout, and C, H, W, of the images that an input takes."""
-    _, first, second, third = images.shape
-    shapes: dict[Layout, tuple[int | str, int | str, int | str]] = {
-        "nchw": (first, second, third),
-        "nhwc": (third, first, second),
-    }
-    taken = f"the graph's input {images.name!r} takes {list(images.shape)}"
-    fitting = [
-        layout
-        for layout, shape in shapes.items()
-        if shape[0] in IMAGE_CHANNELS and asked in (None, layout)
-    ]
-    if not fitting:
-        where = f" as {asked}" if asked else ""
-        raise UsageError(asked_by, f"{taken}{where}: wanted images of 1 channel (grey) or 3 (RGB)")
-    if len(fitting) > 1:
-        raise UsageError("--layout", f"{taken}, which does not tell: say nchw or nhwc")
-    sides = dict(zip(("channels", "height", "width"), shapes[fitting[0]], strict=True))
-    fixed = [length for length in sides.values() if isinstance(length, int)]
-    if len(fixed) < len(sides):
-        dynamic = " and ".join(f"{n} ({v})" for n, v in sides.items() if isinstance(v, str))
-        shape = ",".join(str(v) if isinstance(v, int) else "N" for v in (1, *images.shape[1:]))
-        raise UsageError(
-            asked_by,
-            f"{taken}: {dynamic} not fixed, but an image has to be resized to something",
-            hint="fix it with: python -m onnxruntime.tools.make_dynamic_shape_fixed"
-            f" --input_name {images.name} --input_shape {shape} MODEL FIXED",
-        )
-    channels, height, width = fixed
-    return fitting[0], (channels, height, width)
 
 
 def _ranking_function(logits: LogitsFunction, output: GraphOutput, name: str) -> RankingFunction:
@@ -190,7 +164,7 @@ def _class_names(metadata: Mapping[str, str], count: int) -> tuple[str, ...]:
         return numbers
     try:
         names = json.loads(metadata["classes"])
-    except ValueError:
+    except (ValueError, RecursionError):
         names = None
     if not isinstance(names, list) or len(names) != count:
         log.warning("the file's own list of classes is not one of %d names: not used", count)

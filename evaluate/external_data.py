@@ -14,6 +14,9 @@ from onnx.external_data_helper import uses_external_data
 from artifacts.files import sha256_of_file
 from artifacts.training_records import Sha256
 from errors import ArtifactError
+from evaluate.walking import all_graphs, all_nodes
+
+_SIZE = re.compile("[0-9]{1,19}")  # decimal, and no file is larger
 
 
 def external_files(model: onnx.ModelProto, path: Path) -> dict[str, Sha256]:
@@ -46,10 +49,11 @@ def _extent(tensor: onnx.TensorProto, path: Path) -> tuple[str, int]:
             hint="move it there, and write its name alone into the ONNX file",
         )
     offset, length = entries.get("offset", "0"), entries.get("length", "0")
-    if not (offset.isdecimal() and length.isdecimal()):
+    if not (_SIZE.fullmatch(offset) and _SIZE.fullmatch(length)):
         raise ArtifactError(
             str(path),
-            f"weight {tensor.name!r}: offset {offset!r} and length {length!r} are no sizes",
+            f"weight {tensor.name!r}: offset {offset[:30]!r} and length {length[:30]!r} are no"
+            " sizes",
         )
     return location, int(offset) + int(length)
 
@@ -69,23 +73,15 @@ def _checked_sha256(path: Path, name: str, least_bytes: int) -> Sha256:
 
 
 def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    yield from _tensors_of_graph(model.graph)
-    for function in model.functions:
-        yield from _tensors_of_nodes(function.node)
-
-
-def _tensors_of_graph(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
-    yield from _tensors_of_nodes(graph.node)
-
-
-def _tensors_of_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
-    for node in nodes:
+    for graph in all_graphs(model):
+        yield from graph.initializer
+        yield from _parts(graph.sparse_initializer)
+    for node in all_nodes(model):
         for attribute in node.attribute:
             yield from (attribute.t, *attribute.tensors)
-            for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
-                yield from (sparse.values, sparse.indices)
-            for graph in (attribute.g, *attribute.graphs):
-                yield from _tensors_of_graph(graph)
+            yield from _parts((attribute.sparse_tensor, *attribute.sparse_tensors))
+
+
+def _parts(tensors: Iterable[onnx.SparseTensorProto]) -> Iterator[onnx.TensorProto]:
+    for tensor in tensors:
+        yield from (tensor.values, tensor.indices)

@@ -27,6 +27,7 @@ from evaluate.session_options import GPU_PROVIDERS, SessionOptions
 from evaluate.watchdog import WATCHDOG, Watch
 
 CPU = "CPUExecutionProvider"
+ONNX_RUNTIME_VERSION: str = onnxruntime.__version__
 _NUMPY_NAMES = {"float": "float32", "double": "float64"}  # ONNX Runtime's others are numpy's
 # What it prints of a run that fails is in the exception too; standard error is ours.
 _SILENT = 4
@@ -278,7 +279,7 @@ def _full_name(provider: str) -> str:
     if provider not in built_in_providers():
         raise UnusableError(
             f"--provider {provider}",
-            f"ONNX Runtime {onnxruntime.__version__} as installed has only {built_in}",
+            f"ONNX Runtime {ONNX_RUNTIME_VERSION} as installed has only {built_in}",
             hint="install a build that has it, such as onnxruntime-gpu for cuda",
         )
     return known[provider]

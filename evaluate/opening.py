@@ -6,6 +6,7 @@ from artifacts.evaluation_records import GraphInput, GraphOutput
 from artifacts.logits import Tolerance
 from data import Dataset
 from errors import UsageError
+from evaluate.foreign import require_same_files
 from evaluate.graph_input import graph_input, graph_output
 from evaluate.onnx_runtime import OnnxRunner
 from evaluate.references import OnnxReference, Reference
@@ -46,9 +47,11 @@ def opened_subject(
     Raises:
         UnusableError: the provider does not work here.
         UsageError: the graph takes no such images, or is of another kind than its reference.
+        ArtifactError: the file was changed meanwhile.
         UnfinishedError: ONNX Runtime cannot load the file.
     """
     runner = OnnxRunner(subject.onnx, session)
+    require_same_files(subject.onnx, subject.model)
     output = graph_output(runner.outputs, subject.softmaxed)
     _require_same_kind(output, subject.reference)
     return Opened(

@@ -112,11 +112,12 @@ class LiveReference:
 
 @dataclass(frozen=True, kw_only=True)
 class OnnxReference:
-    """Another ONNX file, run as it is written: on the CPU, no optimization."""
+    """Another ONNX file; its session runs it as it is written, on the CPU, no optimization."""
 
     path: Path
     form: GraphInput
     output: GraphOutput
+    session: SessionOptions
     source: ReferenceSource = "onnx"
 
     def open(self, batch_size: int) -> ReferenceReader:
@@ -125,7 +126,7 @@ class OnnxReference:
         Raises:
             UnfinishedError: ONNX Runtime cannot load the file.
         """
-        runner = OnnxRunner(self.path, SessionOptions(optimize=False))
+        runner = OnnxRunner(self.path, self.session)
         compute = logits_function(runner, self.form, self.output)
 
         def read(images: Images, start: int) -> ReferenceSlice:

@@ -2,31 +2,25 @@
 
 import functools
 import logging
-import math
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from artifacts.chain import ExportedNetwork, TrainedNetwork, exported_network
-from artifacts.choices import MAX_ACCURACY_DROP, GraphPrecision, ReferenceSource
+from artifacts.choices import MAX_ACCURACY_DROP, ReferenceSource
 from artifacts.environment import is_installed
 from artifacts.evaluation_records import EvaluatedModel
-from artifacts.files import sha256_of_file
 from artifacts.logits import load_reference
 from artifacts.run_directory import RunDirectory, default_run
 from data import Dataset
 from errors import ArtifactError, UnusableError, UsageError
+from evaluate.foreign import require_same_files, tried_file
 from evaluate.graph_input import InputOptions, graph_input, graph_output
 from evaluate.onnx_runtime import OnnxRunner
+from evaluate.passes import batch_size_of_pass
 from evaluate.references import LiveReference, OnnxReference, RecordedReference, Reference
 from evaluate.session_options import SessionOptions
 
-if TYPE_CHECKING:  # at run time only where a file that we did not make is read
-    import onnx
-
 log = logging.getLogger("onnxproof")
-_QUANTIZING = ("QuantizeLinear", "DequantizeLinear", "MatMulInteger", "ConvInteger")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,34 +125,46 @@ def _float32_beside(exported: ExportedNetwork) -> Path | None:
 
 
 def subject_of_file(
-    onnx: Path, dataset: Dataset, input_options: InputOptions, reference_onnx: Path | None
+    onnx: Path,
+    dataset: Dataset,
+    input_options: InputOptions,
+    session: SessionOptions,
+    reference_onnx: Path | None,
 ) -> Subject:
     """Return an ONNX file that anybody made, with another one to compare it with, if given.
 
+    Both are tried in a child process first, on the first images of the test split.
+
     Raises:
         ArtifactError: a file is missing, is no ONNX model, or has weights where they must not be.
-        UsageError: the other file takes no images of this dataset.
-        UnfinishedError: ONNX Runtime cannot load the other file.
+        UsageError: a file takes no images of this dataset.
+        UnfinishedError: ONNX Runtime cannot load or run a file; it crashed, took too long or too
+            much.
+        UnusableError: the provider does not work here.
     """
-    model, softmaxed = described_file(onnx)
-    reference, described = None, None
+    images = dataset.test.images[: batch_size_of_pass(dataset.image_shape)]
+    tried = tried_file(onnx, input_options, session, images)
+    reference, other = None, None
     if reference_onnx is not None:
-        described, softmaxed_there = described_file(reference_onnx)
+        unoptimized = SessionOptions(optimize=False, timeout_seconds=session.timeout_seconds)
+        other = tried_file(reference_onnx, input_options, unoptimized, images)
         path = reference_onnx.resolve()
-        runner = OnnxRunner(path, SessionOptions(optimize=False))
+        runner = OnnxRunner(path, unoptimized)
+        require_same_files(reference_onnx, other.model)
         reference = OnnxReference(
             path=path,
             form=graph_input(runner.inputs, dataset.image_shape, input_options),
-            output=graph_output(runner.outputs, softmaxed_there),
+            output=graph_output(runner.outputs, other.softmaxed),
+            session=unoptimized,
         )
     return Subject(
-        onnx=onnx.resolve(),
-        model=model,
+        onnx=onnx.resolve(),  # where its weights are looked for
+        model=tried.model,
         input_options=input_options,
-        softmaxed=softmaxed,
+        softmaxed=tried.softmaxed,
         reference=reference,
-        reference_sha256=described.onnx_sha256 if described else None,
-        reference_external_data=described.external_data if described else {},
+        reference_sha256=other.model.onnx_sha256 if other else None,
+        reference_external_data=other.model.external_data if other else {},
         trained=None,
         run=default_run(dataset.name, onnx.name),
     )
@@ -181,62 +187,3 @@ def require_same_split(path: Path, dataset: Dataset) -> None:
         f" (sha256 {reference.split_sha256[:12]}, found {dataset.test.sha256[:12]})",
         hint=f"export again with: python cli.py export --run {path.parent}",
     )
-
-
-def described_file(path: Path) -> tuple[EvaluatedModel, frozenset[str]]:
-    """Return what the file says of its model, and which outputs a softmax has made.
-
-    Raises:
-        ArtifactError: the file is missing, or is no ONNX model.
-    """
-    import onnx
-    from google.protobuf.message import DecodeError
-
-    from evaluate.external_data import external_files
-
-    sha256 = sha256_of_file(path)
-    try:
-        model = onnx.load(path, load_external_data=False)
-    except DecodeError as error:
-        raise ArtifactError(str(path), "is no ONNX model") from error
-    versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
-    if not versions or not model.graph.node:
-        raise ArtifactError(str(path), "is no ONNX model: it has no operators")
-    softmaxed = {
-        name for node in model.graph.node if node.op_type == "Softmax" for name in node.output
-    }
-    described = EvaluatedModel(
-        onnx_sha256=sha256,
-        precision=_precision(model),
-        checkpoint_sha256=None,
-        opset=int(max(versions)),
-        name=path.stem,
-        parameters=sum(_elements(weight) for weight in model.graph.initializer),
-        file_bytes=path.stat().st_size,
-        external_data=external_files(model, path.resolve()),  # ONNX Runtime is given it resolved
-    )
-    return described, frozenset(softmaxed)
-
-
-def _precision(model: "onnx.ModelProto") -> GraphPrecision:
-    """Return the precision of most of the weights; int8 where any is quantized."""
-    import onnx
-
-    operators = {node.op_type for node in model.graph.node}
-    if any(name.startswith("Dynamic") and "Quantize" in name for name in operators):
-        return "int8-dynamic"
-    if any(name in _QUANTIZING or name.startswith("QLinear") for name in operators):
-        return "int8"
-    names: dict[int, GraphPrecision] = {
-        onnx.TensorProto.FLOAT16: "fp16",
-        onnx.TensorProto.BFLOAT16: "bf16",
-        onnx.TensorProto.DOUBLE: "float64",
-    }
-    elements: Counter[GraphPrecision] = Counter()
-    for weight in model.graph.initializer:
-        elements[names.get(weight.data_type, "float32")] += _elements(weight)
-    return max(elements, key=lambda name: elements[name], default="float32")
-
-
-def _elements(weight: "onnx.TensorProto") -> int:
-    return math.prod(weight.dims)
