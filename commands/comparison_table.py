@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from commands.console import in_one_line, results
+from commands.console import results
+from commands.streams import in_one_line
 from commands.wide_tables import ShownColumn, folded, print_wide_table
 from report.columns import WHICH, Column
 from report.comparison import ComparedEvaluation, Comparison

@@ -9,6 +9,8 @@ from typing import Literal
 
 from rich.console import Console
 
+from commands.streams import in_one_line
+
 log = logging.getLogger("onnxproof")
 _COLOURS: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
 results = Console(highlight=False, soft_wrap=False, color_system=_COLOURS)
@@ -18,7 +20,8 @@ messages = Console(stderr=True, highlight=False, color_system=_COLOURS)
 class _Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         prefix = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
-        messages.print(prefix + record.getMessage(), markup=False, emoji=False, soft_wrap=True)
+        line = in_one_line(prefix + record.getMessage())
+        messages.print(line, markup=False, emoji=False, soft_wrap=True)
 
 
 def show_log() -> None:
@@ -26,14 +29,6 @@ def show_log() -> None:
     if not log.handlers:
         log.addHandler(_Lines())
         log.setLevel(logging.INFO)
-
-
-def in_one_line(name: object) -> str:
-    """Return a file's name with what cannot be printed, such as a line break, as an escape."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in str(name)
-    )
 
 
 def print_json(document: object) -> None:

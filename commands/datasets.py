@@ -41,8 +41,9 @@ def command(
     \b
     Example: python cli.py datasets --prepare mnist
     """
-    from commands.console import in_one_line, print_json, print_pairs, show_log
+    from commands.console import print_json, print_pairs, show_log
     from commands.progress import step_progress
+    from commands.streams import in_one_line
     from data.cache import cache_directory
     from data.inventory import named_datasets, prepared_entries
     from data.sources import data_directory

@@ -14,7 +14,7 @@ from types import FrameType
 import click
 
 from artifacts.version import ONNXPROOF_VERSION
-from commands.streams import forgiving_streams
+from commands.streams import forgiving_streams, in_one_line
 from errors import OnnxproofError, UnfinishedError, UsageError
 
 # In the order of --help.
@@ -166,9 +166,10 @@ def _told_error(error: BaseException) -> int:
 
 
 def _told(line: str, hint: str | None, exit_code: int) -> int:
-    click.echo(f"error: {' '.join(line.split())}", err=True)
+    # Names out of a stranger's file must not reach a terminal as orders to it.
+    click.echo(f"error: {in_one_line(' '.join(line.split()))}", err=True)
     if hint:
-        click.echo(f"hint: {hint}", err=True)
+        click.echo(f"hint: {in_one_line(hint)}", err=True)
     return exit_code
 
 

@@ -70,8 +70,9 @@ def command(
     """
     from artifacts.prediction_records import FailedImage, Predictions
     from commands.classifier import opened_classifier
-    from commands.console import in_one_line, log, print_json, show_log
+    from commands.console import log, print_json, show_log
     from commands.progress import step_progress
+    from commands.streams import in_one_line
     from evaluate.session_options import SessionOptions
 
     show_log()
@@ -159,8 +160,8 @@ def _print_table(title: str, results: "list[PredictedImage | FailedImage]") -> N
     from rich.text import Text
 
     from artifacts.prediction_records import PredictedImage
-    from commands.console import in_one_line
     from commands.console import results as console
+    from commands.streams import in_one_line
 
     table = Table(box=SIMPLE_HEAD, padding=(0, 0), pad_edge=False)
     table.add_column("file", overflow="fold")

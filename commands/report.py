@@ -55,10 +55,11 @@ def command(
     Examples: python cli.py report --open
               python cli.py report runs/ --plots plots/
     """
-    from commands.console import in_one_line, print_json, print_pairs, show_log
+    from commands.console import print_json, print_pairs, show_log
     from commands.report_steps import ImageOptions, report_step
     from commands.run_data import run_or_last
     from commands.run_names import expanded
+    from commands.streams import in_one_line
 
     show_log()
     places = expanded(runs)

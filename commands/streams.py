@@ -11,6 +11,14 @@ from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 
+def in_one_line(name: object) -> str:
+    """Return a file's name with what cannot be printed, such as a line break, as an escape."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in str(name)
+    )
+
+
 class ForgivingStream:
     """Passes everything on to a text stream, until that can no longer be written to.
 

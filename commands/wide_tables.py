@@ -9,7 +9,8 @@ from rich.cells import cell_len, chop_cells
 from rich.table import Table
 from rich.text import Text
 
-from commands.console import in_one_line, results
+from commands.console import results
+from commands.streams import in_one_line
 
 _PIECES = re.compile(r"[^-_/. ]*[-_/. ]|[^-_/. ]+")  # where a name may be broken
 

@@ -32,7 +32,9 @@ ONNX_RUNTIME_VERSION: str = onnxruntime.__version__
 _NUMPY_NAMES = {"float": "float32", "double": "float64"}  # ONNX Runtime's others are numpy's
 # What it prints of a run that fails is in the exception too; standard error is ours.
 _SILENT = 4
-_SOURCES = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : |/onnxruntime_src/\S+:\d+ .*?\) (?=[A-Z])")
+_SOURCES = re.compile(
+    r"^\[ONNXRuntimeError\] : \d+ : \w+ : |/onnxruntime_src/\S+:\d+ .*?\) (?=[A-Z])"
+)
 
 
 class OnnxRunner:
@@ -339,5 +341,5 @@ def _run_error(watch: Watch, error: Exception, *, is_ended: bool) -> UnfinishedE
 
 
 def _reason(error: Exception) -> str:
-    """Return the first line of what ONNX Runtime says, without its source's files and functions."""
-    return _SOURCES.sub("", str(error).strip().splitlines()[0])
+    """Return what ONNX Runtime says, in one line, without its source's files and functions."""
+    return _SOURCES.sub("", " ".join(str(error).split()))

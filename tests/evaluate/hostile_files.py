@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 
 import numpy as np
-from onnx import FunctionProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, helper
+from onnx import (
+    FunctionProto,
+    ModelProto,
+    NodeProto,
+    SparseTensorProto,
+    TensorProto,
+    ValueInfoProto,
+    helper,
+)
 from onnx import numpy_helper as arrays
 
 NODE = helper.make_node
@@ -47,7 +55,7 @@ def flat_logits(**changes: object) -> ModelProto:
     return model_of(nodes, **changes)  # type: ignore[arg-type]
 
 
-def _info(name: str, dtype: int, shape: Sequence[int | str]) -> object:
+def _info(name: str, dtype: int, shape: Sequence[int | str]) -> ValueInfoProto:
     return helper.make_tensor_value_info(name, dtype, list(shape))
 
 
@@ -79,9 +87,7 @@ def endless_loop(*, only_between: tuple[float, float] | None = None) -> ModelPro
     return model_of([*FLOATS, *choosing, loop, sum_], weights)
 
 
-def _condition(
-    between: tuple[float, float] | None, weights: list[TensorProto]
-) -> list[NodeProto]:
+def _condition(between: tuple[float, float] | None, weights: list[TensorProto]) -> list[NodeProto]:
     """Return nodes that compute `is_between`, of any image of the batch."""
     if between is None:
         return []
