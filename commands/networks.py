@@ -82,7 +82,7 @@ def chosen_network(
         return ChosenNetwork(network=network)
     from artifacts.files import sha256_of_file
     from artifacts.training_records import InitialWeights
-    from models.libraries import pretrained as library_weights
+    from models.pretrained import pretrained as library_weights
 
     classes = None
     if weights is None:

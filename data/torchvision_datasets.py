@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from data import downloads, idx, mat
+from data import idx, mat
 from data.checks import one_line
 from data.cifar10 import read_cifar10
 from data.dataset import RawDataset
@@ -14,6 +14,7 @@ from errors import DatasetError
 from storage.space import require_space
 from storage.temporary import temporary_directory
 from storage.writing import put_in_place
+from untrusted import downloads
 from untrusted.files import opened_file
 
 logger = logging.getLogger("onnxproof")

@@ -1,4 +1,4 @@
-"""Networks of torchvision and timm, with random weights or those that the library offers.
+"""Networks of torchvision and timm, with random weights; those they offer: `models.pretrained`.
 
 They take three channels; grey images are repeated to three by the normalization that every network
 is wrapped in (`models.classifier`).
@@ -7,13 +7,9 @@ is wrapped in (`models.classifier`).
 from __future__ import annotations
 
 import difflib
-import logging
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from errors import ArtifactError, UnusableError, UsageError
-from models.names import library_of
+from errors import UnusableError, UsageError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,19 +23,6 @@ _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _SCALED_TO_ONE = ("googlenet", "inception_v3")
 # Classifiers within the network that only training uses: left out, with their weights.
 AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pretrained:
-    """Weights that a library offers for a network.
-
-    Attributes:
-        file: on this machine.
-        classes: what the logits stand for, where the library says it.
-    """
-
-    file: Path
-    classes: tuple[str, ...] | None
 
 
 def library_network(name: str, num_classes: int, image_size: tuple[int, int]) -> nn.Module:
@@ -66,7 +49,7 @@ def library_names(library: str) -> tuple[str, ...]:
         UnusableError: it is not installed.
     """
     if library == "timm":
-        return tuple(sorted(_timm().list_models()))
+        return tuple(sorted(timm_library().list_models()))
     from torchvision import models
 
     return tuple(sorted(models.list_models(module=models)))
@@ -81,9 +64,9 @@ def designed_size(name: str) -> int | None:
         UsageError: the library has no such network.
     """
     library, _, own_name = name.partition(":")
-    _require_known(library, own_name)
+    require_known(library, own_name)
     if library == "timm":
-        found = _timm().get_pretrained_cfg(own_name)
+        found = timm_library().get_pretrained_cfg(own_name)
         return int(found.input_size[1]) if found else None
     from torchvision import models
 
@@ -94,11 +77,11 @@ def designed_size(name: str) -> int | None:
 def normalization(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return mean and standard deviation that the library's own weights want, in 0..255."""
     library, _, own_name = name.partition(":")
-    _require_known(library, own_name)
+    require_known(library, own_name)
     mean: tuple[float, ...] = _IMAGENET_MEAN
     std: tuple[float, ...] = _IMAGENET_STD
     if library == "timm":
-        config = _timm().get_pretrained_cfg(own_name)
+        config = timm_library().get_pretrained_cfg(own_name)
         mean, std = (config.mean, config.std) if config else (mean, std)
     elif own_name in _SCALED_TO_ONE:
         mean = std = (0.5,) * CHANNELS
@@ -110,33 +93,10 @@ def normalization(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return tuple(_PIXEL * value for value in mean), tuple(_PIXEL * value for value in std)
 
 
-def pretrained(name: str) -> Pretrained:
-    """Return the library's default weights, downloaded unless they are here already.
-
-    Raises:
-        UsageError: the network is not a library's, or the library has no weights for it.
-        ArtifactError: they cannot be downloaded.
-    """
-    library = library_of(name)
-    if library is None:
-        raise UsageError("--pretrained", f"{name} is not a library's: give its --weights FILE")
-    own_name = name.partition(":")[2]
-    _require_known(library, own_name)
-    try:
-        return (_torchvision_weights if library == "torchvision" else _timm_weights)(own_name)
-    except (OSError, RuntimeError, ValueError) as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise ArtifactError(
-            name,
-            f"its weights cannot be downloaded: {lines[0]}",
-            hint="bring the file: train takes it as --weights, export as --checkpoint",
-        ) from error
-
-
 def _torchvision_network(name: str, num_classes: int, image_size: tuple[int, int]) -> nn.Module:
     from torchvision import models
 
-    _require_known("torchvision", name)
+    require_known("torchvision", name)
     builder = models.get_model_builder(name)
     options: dict[str, Any] = {}
     if name in _SCALED_TO_ONE:
@@ -149,25 +109,13 @@ def _torchvision_network(name: str, num_classes: int, image_size: tuple[int, int
     return network
 
 
-def _torchvision_weights(name: str) -> Pretrained:
-    import torch
-    from torchvision import models
-
-    weights = models.get_model_weights(name).DEFAULT
-    weights.get_state_dict(progress=False, check_hash=True)
-    return Pretrained(
-        file=Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name,
-        classes=_distinct(weights.meta["categories"]),
-    )
-
-
 def _crop_size(weights: Any) -> int:
     return int(weights.transforms.keywords["crop_size"])
 
 
 def _timm_network(name: str, num_classes: int, image_size: tuple[int, int]) -> nn.Module:
-    timm = _timm()
-    _require_known("timm", name)
+    timm = timm_library()
+    require_known("timm", name)
     options: dict[str, Any] = {}
     designed = timm.get_pretrained_cfg(name)
     if designed and designed.fixed_input_size and image_size != tuple(designed.input_size[1:]):
@@ -176,20 +124,12 @@ def _timm_network(name: str, num_classes: int, image_size: tuple[int, int]) -> n
     return network
 
 
-def _timm_weights(name: str) -> Pretrained:
-    config = _timm().get_pretrained_cfg(name)
-    if not config or not config.hf_hub_id:
-        raise UsageError("--pretrained", f"timm has no weights for {name}")
-    from huggingface_hub import hf_hub_download
+def timm_library() -> Any:
+    """Return timm.
 
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # a line for each of its tries
-    return Pretrained(
-        file=Path(hf_hub_download(config.hf_hub_id, "model.safetensors")),
-        classes=None,
-    )
-
-
-def _timm() -> Any:
+    Raises:
+        UnusableError: it is not installed.
+    """
     try:
         import timm
     except ImportError as error:
@@ -199,7 +139,13 @@ def _timm() -> Any:
     return timm
 
 
-def _require_known(library: str, name: str) -> None:
+def require_known(library: str, name: str) -> None:
+    """Return if the library has a network of this name.
+
+    Raises:
+        UsageError: it has none.
+        UnusableError: it is not installed.
+    """
     names = library_names(library)
     known = name in names or (library == "timm" and name.partition(".")[0] in names)
     if known:
@@ -219,11 +165,3 @@ def _one_side(name: str, image_size: tuple[int, int]) -> int:
     if height != width:
         raise UsageError("--model", f"{name} takes square images, found {height}x{width}")
     return height
-
-
-def _distinct(names: list[str]) -> tuple[str, ...]:
-    """Return the names, those that occur twice (ImageNet's "crane" and "maillot") told apart."""
-    return tuple(
-        name if names.count(name) == 1 else f"{name} ({number})"
-        for number, name in enumerate(names)
-    )

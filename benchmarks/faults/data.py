@@ -403,7 +403,7 @@ DATA_FAULTS = tuple(
             addresses_of_downloads,
             "torchvision.datasets, its addresses",
             "https alone, also where it is redirected; sha256; to a temporary name",
-            "tests/data/test_downloads.py::test_redirect_is_followed_by_https_alone",
+            "tests/untrusted/test_downloads.py::test_redirect_is_followed_by_https_alone",
         ),
     )
 )

@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 from commands.main import main
-from data import downloads, load_dataset
+from data import load_dataset
 from data.known_files import KnownFile
 from tests.data.conftest import Arrays, arrays, cache_home, npz_path
 from tests.data.test_idx import write_idx_folder
+from untrusted import downloads
 
 __all__ = ["arrays", "cache_home", "npz_path"]  # fixtures
 Capture = pytest.CaptureFixture[str]

@@ -1,6 +1,8 @@
 """A network and images of the user's own, through every command."""
 
+import io
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -153,9 +155,14 @@ def test_library_s_own_weights_are_exported_and_trained_further(
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(photos.parent))  # as if they had been downloaded
     offered = torchvision.models.SqueezeNet1_1_Weights.DEFAULT
-    kept = photos.parent / "hub" / "checkpoints" / Path(offered.url).name
+    stream = io.BytesIO()
+    torch.save(torchvision.models.squeezenet1_1().state_dict(), stream)
+    digest = sha256(stream.getvalue()).hexdigest()
+    url = f"https://localhost/squeezenet1_1-{digest[:8]}.pth"
+    monkeypatch.setattr(type(offered), "url", property(lambda _: url), raising=False)
+    kept = photos.parent / "hub" / "checkpoints" / Path(url).name
     kept.parent.mkdir(parents=True)
-    torch.save(torchvision.models.squeezenet1_1().state_dict(), kept)
+    kept.write_bytes(stream.getvalue())
     options = ["--model", "torchvision:squeezenet1_1", "--pretrained", "--image-size", "32"]
     folder = photos / "test" / "red"
     printed(capsys, "export", *options, "--dataset", str(folder), "--run", "theirs")
@@ -168,6 +175,7 @@ def test_library_s_own_weights_are_exported_and_trained_further(
     recipe = json.loads(Path("runs/photos-torchvision-squeezenet1_1/recipe.json").read_text())
     assert recipe["mean"] == pytest.approx([123.675, 116.28, 103.53])  # what they want
     assert recipe["model"]["num_classes"] == 3
+    assert recipe["initial_weights"] == {"file": str(kept), "sha256": digest}
 
 
 def test_training_begins_with_weights_from_elsewhere(here: Path, capsys: Capture) -> None:

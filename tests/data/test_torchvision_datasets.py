@@ -270,7 +270,7 @@ def test_mnist_is_read_from_unpacked_files_with_a_warning(
 
 
 def replace_download(monkeypatch: pytest.MonkeyPatch, action: Callable[..., None]) -> None:
-    monkeypatch.setattr("data.downloads.download", action)
+    monkeypatch.setattr("untrusted.downloads.download", action)
 
 
 def test_dataset_is_downloaded_when_files_are_missing(

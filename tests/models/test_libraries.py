@@ -1,13 +1,11 @@
-from pathlib import Path
-
 import pytest
 import torch
 import torchvision.models
 from torch import nn
 
-from errors import ArtifactError, UnusableError, UsageError
+from errors import UnusableError, UsageError
 from models import build
-from models.libraries import designed_size, library_names, normalization, pretrained
+from models.libraries import designed_size, library_names, normalization
 from models.trial import require_logits
 
 
@@ -89,35 +87,6 @@ def test_normalization_is_that_of_torchvision_s_own_input_transform(name: str) -
     theirs = network._transform_input((pixels / 255 - imagenet[0]) / imagenet[1])  # type: ignore[operator]
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in normalization(f"torchvision:{name}"))
     assert torch.allclose((pixels - mean) / std, theirs, atol=1e-5)
-
-
-def test_pretrained_weights_are_taken_from_where_torchvision_keeps_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    weights = torchvision.models.SqueezeNet1_1_Weights.DEFAULT
-    kept = tmp_path / "hub" / "checkpoints" / Path(weights.url).name
-    kept.parent.mkdir(parents=True)
-    torch.save(torchvision.models.squeezenet1_1().state_dict(), kept)
-    found = pretrained("torchvision:squeezenet1_1")
-    assert found.file == kept
-    assert found.classes is not None
-    assert len(set(found.classes)) == 1000  # two of ImageNet's names occur twice
-
-
-def test_pretrained_weights_that_cannot_be_downloaded_are_an_error_with_a_way_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
-    with pytest.raises(ArtifactError, match="cannot be downloaded") as caught:
-        pretrained("torchvision:squeezenet1_1")
-    assert "--checkpoint" in str(caught.value.hint)
-
-
-def test_pretrained_weights_of_our_own_networks_do_not_exist() -> None:
-    with pytest.raises(UsageError, match="lenet5 is not a library's"):
-        pretrained("lenet5")
 
 
 def test_library_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

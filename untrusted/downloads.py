@@ -14,8 +14,14 @@ USER_AGENT = "onnxproof"  # some hosts refuse Python's
 FAILURES = (OSError, http.client.HTTPException)
 
 
-def download(url: str, path: Path, size_bytes: int) -> None:
+def download(url: str, path: Path, size_bytes: int, *, is_exact: bool = True) -> None:
     """Write a file of this size, which the caller verifies and puts in its place.
+
+    Args:
+        url: where it comes from.
+        path: of the new file.
+        size_bytes: that it has; where that is not exact, that it may have at most.
+        is_exact: whether it has so many.
 
     Raises:
         OSError: the host cannot be reached, or not by https, or sent another number of bytes; or
@@ -25,13 +31,15 @@ def download(url: str, path: Path, size_bytes: int) -> None:
     request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})
     try:
         with _opener().open(request, timeout=SECONDS_OF_SILENCE) as response:
-            _write(response, path, url, size_bytes)
+            done = _write(response, path, url, size_bytes)
     except urllib.error.HTTPError as error:
         error.close()  # it is the answer too, and holds the connection
         raise
+    if is_exact and done < size_bytes:
+        raise OSError(f"{url} sent {done:,} of {size_bytes:,} bytes")
 
 
-def _write(response: Readable, path: Path, url: str, size_bytes: int) -> None:
+def _write(response: Readable, path: Path, url: str, size_bytes: int) -> int:
     done = 0
     with path.open("xb") as file:
         while chunk := response.read(CHUNK_BYTES):
@@ -39,8 +47,7 @@ def _write(response: Readable, path: Path, url: str, size_bytes: int) -> None:
             if done > size_bytes:
                 raise OSError(f"{url} sends more than the {size_bytes:,} bytes that it should")
             file.write(chunk)
-    if done < size_bytes:
-        raise OSError(f"{url} sent {done:,} of {size_bytes:,} bytes")
+    return done
 
 
 def _opener() -> urllib.request.OpenerDirector:
