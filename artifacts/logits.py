@@ -1,9 +1,6 @@
 """Logits as they cross rooms: the function that gives them, and the recorded reference."""
 
-import math
-import os
-import struct
-import zipfile
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +12,7 @@ from numpy.typing import NDArray
 from artifacts.files import sha256_of_file
 from errors import ArtifactError
 from storage.writing import replacing
+from untrusted.npz import arrays_from_npz, mapped_arrays_from_npz
 
 Images = NDArray[np.uint8]  # [N, C, H, W], raw pixels
 Logits = NDArray[np.float32]  # [N, K]
@@ -22,19 +20,8 @@ LogitsFunction = Callable[[Images], Logits]
 # Values inside a network for some images, by the names of the operations that it was traced to.
 IntermediateValues = Callable[[Images], Mapping[str, NDArray[Any]]]
 
-
-_LOCAL_HEADER_BYTES = 30  # before name and extra field (PKWARE's APPNOTE, 4.3.7)
-# What numpy and zipfile raise on a damaged file; TypeError where it holds one array, not many.
-_NOT_A_REFERENCE = (
-    OSError,
-    ValueError,
-    struct.error,
-    KeyError,
-    EOFError,
-    TypeError,
-    RuntimeError,  # zipfile: an entry is encrypted; NotImplementedError: an unknown compression
-    zipfile.BadZipFile,
-)
+_SHA256 = re.compile("[0-9a-f]{64}")
+_HASHES = ("dataset_sha256", "split_sha256", "checkpoint_sha256")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,46 +82,24 @@ def load_reference(path: Path) -> ReferenceLogits:
     Raises:
         ArtifactError: the file is damaged, or an array has another shape or dtype than wanted.
     """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            if damaged := arrays.zip.testzip():
-                raise ValueError(f"{damaged}: bad CRC-32")
-            reference = ReferenceLogits(
-                float32_NK=_mapped(path, arrays.zip.getinfo("float32.npy")),
-                float64_NK=_mapped(path, arrays.zip.getinfo("float64.npy")),
-                dataset_sha256=str(arrays["dataset_sha256"]),
-                split_sha256=str(arrays["split_sha256"]),
-                checkpoint_sha256=str(arrays["checkpoint_sha256"]),
-            )
-    except _NOT_A_REFERENCE as error:
-        raise ArtifactError(str(path), f"is not a whole reference: {error}") from error
-    single, double = reference.float32_NK, reference.float64_NK
+    logits = mapped_arrays_from_npz(path, ("float32", "float64"))
+    hashes = {name: _sha256(array) for name, array in arrays_from_npz(path, _HASHES).items()}
+    if not all(hashes.values()):
+        raise ArtifactError(str(path), f"wanted a sha256 for each of {', '.join(_HASHES)}")
+    single: NDArray[Any] = logits["float32"]
+    double: NDArray[Any] = logits["float64"]
     if single.dtype != np.float32 or double.dtype != np.float64 or single.ndim != 2:
         found = f"{single.dtype} {single.shape} and {double.dtype} {double.shape}"
         raise ArtifactError(str(path), f"wanted float32 and float64 [N, K], found {found}")
     if single.shape != double.shape:
         raise ArtifactError(str(path), f"float32 {single.shape} beside float64 {double.shape}")
-    return reference
+    return ReferenceLogits(float32_NK=single, float64_NK=double, **hashes)
 
 
-def _mapped(path: Path, member: zipfile.ZipInfo) -> NDArray[Any]:
-    """Return an array of an npz file as a memory map: a test split may be larger than memory.
-
-    numpy maps no npz, but it writes the arrays as they are: uncompressed, a header before each.
-    """
-    if member.compress_type != zipfile.ZIP_STORED:
-        raise ValueError(f"{member.filename} is compressed")
-    with path.open("rb") as file:
-        file.seek(member.header_offset)
-        local_header = file.read(_LOCAL_HEADER_BYTES)
-        name_length, extra_length = struct.unpack("<HH", local_header[-4:])
-        file.seek(name_length + extra_length, os.SEEK_CUR)
-        npy = np.lib.format
-        read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-        shape, is_fortran, dtype = read_header[npy.read_magic(file)](file)
-        offset = file.tell()
-    if dtype.hasobject:
-        raise ValueError("Object arrays cannot be loaded")
-    if is_fortran or math.prod(shape) == 0:
-        raise ValueError(f"{member.filename} is empty, or not in C order")
-    return np.memmap(path, dtype, "r", offset, shape)
+def _sha256(array: NDArray[np.generic]) -> str:
+    """Return the text that an array holds if it can be a hash, else none."""
+    try:
+        text = str(array)
+    except ValueError:  # there is no such letter
+        return ""
+    return text if _SHA256.fullmatch(text) else ""

@@ -3,11 +3,12 @@
 `numpy.load` takes memory for what a header promises, and unpacks an archive whatever it unpacks to.
 """
 
+import contextlib
 import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errors import ArtifactError
-from untrusted.compressed import MOST_EXPANSION, content_of_stream
+from untrusted.compressed import CHUNK_BYTES, MOST_EXPANSION, content_of_stream
 from untrusted.files import opened_file
 from untrusted.memory import require_memory
 from untrusted.npy import MAGIC, ArrayHeader, array_header
@@ -23,6 +24,7 @@ from untrusted.npy import MAGIC, ArrayHeader, array_header
 _ENCRYPTED = 1  # bit 0 of a member's flags
 _END = struct.Struct("<4s4H2LH")  # the last bytes of an archive (APPNOTE.TXT, 4.3.16)
 _LOCAL_HEADER_BYTES = 30  # and the member's name, before its content
+_LENGTHS_OFFSET = 26  # in it, of the lengths of that name and of more fields
 # What zipfile and zlib raise for what is damaged, and numpy for shapes that cannot be.
 DAMAGE = (
     OSError,
@@ -56,6 +58,37 @@ def arrays_from_npz(
             numbers nor text, or cannot honestly hold what it promises.
         UnfinishedError: it does, and that is more than there is memory for.
     """
+    with _readable(path, wanted, optional, error) as (archive, members, _):
+        headers = {name: _header(archive, member) for name, member in members.items()}
+        require_memory(str(path), sum(each.content_bytes for each in headers.values()))
+        return {name: _array(archive, members[name], headers[name]) for name in members}
+
+
+def mapped_arrays_from_npz(
+    path: Path, wanted: Sequence[str], *, error: type[ArtifactError] = ArtifactError
+) -> dict[str, NDArray[np.generic]]:
+    """Return arrays of an `.npz` file as read-only memory maps, their CRC-32 verified.
+
+    numpy maps no archive, but it writes arrays as they are: uncompressed, a header before each.
+
+    Args:
+        path: of the file.
+        wanted: the names that must be there.
+        error: what to raise.
+
+    Raises:
+        ArtifactError: no such file, or one that is damaged, lacks an array, or has one that is
+            compressed, empty, not in C order, or neither numbers nor text.
+    """
+    with _readable(path, wanted, (), error) as (archive, members, file):
+        return {name: _mapped(archive, member, file) for name, member in members.items()}
+
+
+@contextlib.contextmanager
+def _readable(
+    path: Path, wanted: Sequence[str], optional: Sequence[str], error: type[ArtifactError]
+) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo], BinaryIO]]:
+    """Give an archive, its arrays of these names, and the file; tell of damage as the file's."""
     with opened_file(path, error=error) as file:
         if file.read(len(MAGIC)) == MAGIC:
             raise error(str(path), f"holds one array, wanted {', '.join(wanted)}")
@@ -70,10 +103,8 @@ def arrays_from_npz(
                         hint=f"it must hold {', '.join(wanted)}"
                         + (f", and may hold {', '.join(optional)}" if optional else ""),
                     )
-                chosen = {name: members[name] for name in (*wanted, *optional) if name in members}
-                headers = {name: _header(archive, chosen[name]) for name in chosen}
-                require_memory(str(path), sum(each.content_bytes for each in headers.values()))
-                return {name: _array(archive, chosen[name], headers[name]) for name in chosen}
+                names = [name for name in (*wanted, *optional) if name in members]
+                yield archive, {name: members[name] for name in names}, file
         except DAMAGE as failure:
             raise error(str(path), f"not a readable .npz file: {_reason(failure)}") from failure
 
@@ -146,6 +177,23 @@ def _array(
         raise ValueError(f"{info.filename} ends after {content.nbytes:,} bytes of values")
     values = content.view(header.dtype)
     return values.reshape(header.shape, order=header.order)
+
+
+def _mapped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: BinaryIO) -> NDArray[np.generic]:
+    if info.compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"{info.filename} is compressed")
+    header = _header(archive, info)
+    if header.order != "C" or not header.content_bytes:
+        raise ValueError(f"{info.filename} is empty, or not in C order")
+    with archive.open(info) as member:
+        while member.read(CHUNK_BYTES):  # to the end, where its checksum is compared
+            pass
+    file.seek(info.header_offset + _LENGTHS_OFFSET)
+    name_bytes, extra_bytes = struct.unpack("<HH", file.read(4))
+    start = info.header_offset + _LOCAL_HEADER_BYTES + name_bytes + extra_bytes
+    return np.memmap(
+        file, mode="r", dtype=header.dtype, shape=header.shape, offset=start + header.size_bytes
+    )
 
 
 def _size(file: BinaryIO) -> int:
