@@ -92,11 +92,13 @@ def command(
     from commands.evaluation_steps import evaluate_file_step, evaluate_step
     from commands.evaluation_table import print_evaluation
     from commands.run_data import run_or_last
+    from commands.stuck import end_process_when_stuck
     from evaluate.evaluation import EvaluationOptions
     from evaluate.gates import Gates
     from evaluate.session_options import SessionOptions
 
     show_log()
+    end_process_when_stuck()
     held = Gates(**gates)
     options = EvaluationOptions(
         session=SessionOptions(provider=provider, **session),

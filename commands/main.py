@@ -137,7 +137,7 @@ def _exit_code(arguments: Sequence[str], invocation: Invocation) -> int:
             return _told(line, hint, 128 + invocation.stopped_by)
         if invocation.debug:
             traceback.print_exc()
-        return _told_error(error)
+        return told_error(error)
 
 
 def _refuse_names_that_are_not_text(arguments: Sequence[str]) -> None:
@@ -148,7 +148,7 @@ def _refuse_names_that_are_not_text(arguments: Sequence[str]) -> None:
             raise UsageError(repr(argument), "is not valid UTF-8, which records need") from None
 
 
-def _told_error(error: BaseException) -> int:
+def told_error(error: BaseException) -> int:
     """Tell any exception in one line and return the exit code that belongs to it."""
     if isinstance(error, OnnxproofError):
         return _told(str(error), error.hint, error.exit_code)

@@ -73,9 +73,11 @@ def command(
     from commands.console import log, print_json, show_log
     from commands.progress import step_progress
     from commands.streams import in_one_line
+    from commands.stuck import end_process_when_stuck
     from evaluate.session_options import SessionOptions
 
     show_log()
+    end_process_when_stuck()
     if "" in image or image.count(STANDARD_INPUT) > 1:
         found = "an empty one" if "" in image else f"{STANDARD_INPUT} more than once"
         raise UsageError("IMAGE", f"wanted names of files and folders, found {found}")

@@ -116,6 +116,7 @@ def command(
     from commands.classifier import opened_classifier
     from commands.console import log, show_log
     from commands.progress import step_progress
+    from commands.stuck import end_process_when_stuck
     from evaluate.session_options import SessionOptions
     from serve.app import Serving
     from serve.hosts import Hosts
@@ -123,6 +124,7 @@ def command(
     from serve.running import bound_socket, is_loopback, run_server, url_of
 
     show_log()
+    end_process_when_stuck()
     limits = Limits(
         max_batch=max_batch,
         queue_size=queue_size,
@@ -157,6 +159,8 @@ def command(
         serving = Serving(served, limits, hosts=hosts, debug=invocation.debug)
         with step_progress("serve") as progress:
             serving.warm_up(progress)
+        # Nobody waits longer for an answer, and others wait for the network.
+        classifier.limit_runs(min(timeout_seconds, limits.timeout_seconds))
         with invocation.deferred_stop() as is_stop_asked:
             run_server(
                 serving,

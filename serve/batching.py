@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from artifacts.logits import Images
 from artifacts.ranking import Ranking, RankingFunction
+from errors import UnfinishedError
 from serve.problems import BusyError
 
 
@@ -119,7 +120,7 @@ class Batcher:
 
         Raises:
             BusyError: there is no place for them in the queue.
-            OnnxproofError: the graph could not be run on a batch with one of them.
+            UnfinishedError: the graph could not be run on one of them, or not in time.
         """
         if self.waiting + len(images) > self._queue_size:
             raise BusyError(f"{self.waiting} images wait already, of at most {self._queue_size}")
@@ -167,6 +168,13 @@ class Batcher:
                 asked.note_batch(len(places), seconds)
             for place, ranking in zip(places, rankings, strict=True):
                 place.asked.note_ranking(place.index, ranking)
+        except UnfinishedError as error:
+            if len(places) > 1:  # one image may be to blame, and the others get their answers
+                for place in places:
+                    if not place.asked.future.done():
+                        await self._compute_batch(loop, thread, [place])
+            elif not places[0].asked.future.done():
+                places[0].asked.future.set_exception(error)
         except Exception as error:  # whatever it is, those who wait are told, and the others served
             for asked in requests:
                 if not asked.future.done():

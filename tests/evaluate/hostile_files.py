@@ -87,6 +87,24 @@ def endless_loop(*, only_between: tuple[float, float] | None = None) -> ModelPro
     return model_of([*FLOATS, *choosing, loop, sum_], weights)
 
 
+def endless_node(*, only_between: tuple[float, float]) -> ModelProto:
+    """Return one average over 10^12 pixels, computed where the pixels' mean lies between."""
+    weights = [helper.make_tensor("size", TensorProto.INT64, [4], [1, 1, 2000, 2000])]
+    # Of the pixels, or it would be computed as the file is loaded.
+    bright = NODE("ReduceMax", ["pixels"], ["bright"], keepdims=0)
+    wide = NODE("Expand", ["bright", "size"], ["wide"])
+    average = NODE("AveragePool", ["wide"], ["average"], kernel_shape=[1001, 1001])
+    sum_ = NODE("ReduceSum", ["average"], ["sum"], keepdims=0)
+    slow = [bright, wide, average, sum_]
+    then = helper.make_graph(slow, "then", [], [_info("sum", TensorProto.FLOAT, [])])
+    zero = NODE("ReduceSum", ["one"], ["nothing"], keepdims=0)
+    other = helper.make_graph([zero], "other", [], [_info("nothing", TensorProto.FLOAT, [])])
+    choosing = _condition(only_between, weights)
+    branch = NODE("If", ["is_between"], ["end"], then_branch=then, else_branch=other)
+    nodes = [*FLOATS, *choosing, branch, NODE("Add", ["flat", "end"], ["logits"])]
+    return model_of(nodes, [*weights, RISE])
+
+
 def _condition(between: tuple[float, float] | None, weights: list[TensorProto]) -> list[NodeProto]:
     """Return nodes that compute `is_between`, of any image of the batch."""
     if between is None:

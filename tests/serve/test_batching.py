@@ -184,6 +184,23 @@ def test_batch_that_fails_is_told_to_those_in_it_and_the_next_is_computed() -> N
     with_batcher(test, max_batch=2)
 
 
+def test_image_that_the_network_fails_on_costs_the_others_of_its_batch_no_answer() -> None:
+    async def test(batcher: Batcher, gate: Gate) -> None:
+        first = asked(batcher, 0)
+        await gate.wait_until_entered()
+        before, bad, after = asked(batcher, 1), asked(batcher, FAILS), asked(batcher, 2, 3)
+        await asyncio.sleep(0)
+        gate.open()
+        await first
+        with pytest.raises(UnfinishedError, match="the graph failed"):
+            await bad
+        assert brightest(await before) == [0]
+        assert brightest(await after) == [0, 0]
+        assert gate.batches == [[0], [1, FAILS, 2, 3], [1], [FAILS], [2], [3]]
+
+    assert with_batcher(test) == [1, 1, 1, 1]
+
+
 def test_worker_survives_a_network_that_forgets_an_image() -> None:
     async def run() -> None:
         batcher = Batcher(
