@@ -23,6 +23,7 @@ from commands.options import (
     precision_option,
     provider_option,
     run_option,
+    trust_code_option,
 )
 from errors import UsageError
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:  # at run time these load numpy and ONNX Runtime
 @session_options
 @dataset_option(None)
 @data_dir_option
+@trust_code_option
 @file_options
 @click.option(
     "--reference",
@@ -67,6 +69,7 @@ def command(
     session: Values,
     dataset: str | None,
     data_dir: Path | None,
+    trust_code: bool,
     file: Values,
     reference: ReferenceSource,
     atol: float | None,
@@ -91,7 +94,7 @@ def command(
     from commands.console import print_json, show_log
     from commands.evaluation_steps import evaluate_file_step, evaluate_step
     from commands.evaluation_table import print_evaluation
-    from commands.run_data import run_or_last
+    from commands.run_data import run_or_last, trust_code_of
     from commands.stuck import end_process_when_stuck
     from evaluate.evaluation import EvaluationOptions
     from evaluate.gates import Gates
@@ -111,10 +114,13 @@ def command(
         cluster=_cluster_options(**cluster),
         baseline=baseline,
     )
-    _require_fitting_options(file, run, dataset, reference)
+    _require_fitting_options(file, run, dataset, reference, trust_code=trust_code)
     if file["onnx"] is None:
+        directory = run_or_last(run)
+        if trust_code:
+            trust_code_of(directory)
         evaluation, written = evaluate_step(
-            run_or_last(run), options, precision=precision, dataset=dataset, data_dir=data_dir
+            directory, options, precision=precision, dataset=dataset, data_dir=data_dir
         )
     else:
         evaluation, written = evaluate_file_step(
@@ -171,7 +177,12 @@ def _cluster_options(*, address: str | None, workers: int | None) -> "ClusterOpt
 
 
 def _require_fitting_options(
-    file: Values, run: Path | None, dataset: str | None, reference: ReferenceSource
+    file: Values,
+    run: Path | None,
+    dataset: str | None,
+    reference: ReferenceSource,
+    *,
+    trust_code: bool,
 ) -> None:
     """Refuse options of runs with a file, and of files with a run."""
     if file["onnx"] is None:
@@ -179,6 +190,8 @@ def _require_fitting_options(
         return
     if run is not None:
         raise UsageError("--run", "cannot be given with --onnx")
+    if trust_code:
+        raise UsageError("--trust-code", "wants a run: what is in an ONNX file is no code of yours")
     if reference != "recorded":
         raise UsageError("--reference", "wants a run: hold a file against --reference-onnx")
     if dataset is None:

@@ -17,6 +17,7 @@ from commands.options import (
     precision_option,
     provider_option,
     run_option,
+    trust_code_option,
 )
 from commands.precision_options import given_int8_options, int8_options
 from errors import UsageError
@@ -65,6 +66,7 @@ _NEEDS_WEIGHTS = "wants --checkpoint FILE or --pretrained: without them a run is
 @device_option("Where PyTorch computes the reference.")
 @dataset_option(None)
 @data_dir_option
+@trust_code_option
 @output_options
 def command(
     run: Path | None,
@@ -82,6 +84,7 @@ def command(
     device: str,
     dataset: str | None,
     data_dir: Path | None,
+    trust_code: bool,
     as_json: bool,
 ) -> None:
     """Export a network to ONNX, check it, and record PyTorch's logits beside it.
@@ -101,12 +104,14 @@ def command(
     with loading():
         from commands.export_steps import ImportOptions, export_step, import_step
         from commands.reduction_lines import reduction_pairs
-        from commands.run_data import run_or_last
+        from commands.run_data import run_or_last, trust_code_of
         from export.export import ExportOptions
     reduction = given_int8_options(precision, int8)
     if checkpoint is None and not pretrained:
         _refuse_options_of_imports(model, mean, std, image_size)
         directory = run_or_last(run)
+        if trust_code:
+            trust_code_of(directory)
     else:
         if model is None:
             raise UsageError("--model", "is missing: which network are the weights of?")

@@ -11,6 +11,7 @@ from commands.completion_values import words
 from commands.options import Function
 from errors import UsageError
 from models import MODEL_NAMES, NetworkName, network_name
+from models.trust import trust
 
 if TYPE_CHECKING:  # at run time these load pydantic
     from artifacts.training_records import InitialWeights, Normalization
@@ -76,6 +77,8 @@ def chosen_network(
         ArtifactError: the file is missing, or the library's weights cannot be downloaded.
     """
     network = network_name(model)
+    if network.file is not None and network.file_sha256 is not None:
+        trust(Path(network.file), network.file_sha256)  # to name a file here is to have it run
     if weights is not None and pretrained:
         raise UsageError(option, "cannot be given with --pretrained: both name the weights")
     if weights is None and not pretrained:

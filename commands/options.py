@@ -179,6 +179,12 @@ model_timeout_option = click.option(
     metavar="SECONDS",
     help="Longest that one run of the network may take, and with --onnx all of its first trial.",
 )
+trust_code_option = click.option(
+    "--trust-code",
+    is_flag=True,
+    help="Run the FILE.py that the run's network is defined in, though it was not named here as"
+    " --model before; remembered for this content of the file. Read it first.",
+)
 image_size_option = click.option(
     "--image-size",
     callback=_height_and_width,

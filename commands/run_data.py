@@ -2,16 +2,29 @@
 
 from pathlib import Path
 
+from artifacts.chain import trained_network
 from artifacts.run_directory import RunDirectory, default_run, last_run
 from artifacts.training_records import DatasetSpec
 from data import Dataset, load_dataset
 from errors import DatasetError
 from models import NetworkName
+from models.trust import trust
 
 
 def run_or_last(run: Path | None) -> RunDirectory:
     """Return the run that was named, else the one that was made last."""
     return RunDirectory(run) if run else last_run()
+
+
+def trust_code_of(run: RunDirectory) -> None:
+    """Let the file be run that the run's network is defined in, now and later.
+
+    Raises:
+        ArtifactError: the run has no network, or is not what its records say.
+    """
+    model = trained_network(run).model
+    if model.file is not None and model.file_sha256 is not None:
+        trust(Path(model.file), model.file_sha256)
 
 
 def run_for(named: Path | None, dataset: Dataset, network: NetworkName) -> RunDirectory:

@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.completion_values import runs
-from commands.options import data_dir_option, dataset_option, output_options
+from commands.options import (
+    data_dir_option,
+    dataset_option,
+    output_options,
+    trust_code_option,
+)
 from errors import ArtifactError, DatasetError
 
 if TYPE_CHECKING:  # at run time they load pydantic and numpy
@@ -23,12 +28,14 @@ if TYPE_CHECKING:  # at run time they load pydantic and numpy
 )
 @dataset_option(None)
 @data_dir_option
+@trust_code_option
 @output_options
 def command(
     run: Path | None,
     no_recompute: bool,
     dataset: str | None,
     data_dir: Path | None,
+    trust_code: bool,
     as_json: bool,
 ) -> None:
     """Check a run from its evaluations down to its dataset; the run made last unless named.
@@ -41,10 +48,12 @@ def command(
     from artifacts.verification import checked_links
     from commands.console import print_json, print_pairs, show_log
     from commands.progress import step_progress
-    from commands.run_data import run_or_last
+    from commands.run_data import run_or_last, trust_code_of
 
     show_log()
     directory = run_or_last(run)
+    if trust_code:
+        trust_code_of(directory)
     with step_progress("verifying") as progress:
         progress("hashes", 0, 0)
         links = [*checked_links(directory)]

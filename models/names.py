@@ -5,7 +5,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from errors import ArtifactError, UsageError
+from errors import UsageError
+from untrusted.files import content_of_file
 
 # Our own, by what they are. Light enough for `--help`.
 SUMMARIES = {
@@ -19,6 +20,7 @@ SUMMARIES = {
 }
 MODEL_NAMES = tuple(SUMMARIES)
 LIBRARIES = ("torchvision", "timm")
+MOST_SOURCE_BYTES = 1 << 24
 FORMS = (
     f"one of {', '.join(MODEL_NAMES)}; torchvision:NAME or timm:NAME;"
     " or FILE.py:FUNCTION for a network of your own"
@@ -84,11 +86,15 @@ def sha256_of_source(file: Path) -> str:
     """Return the SHA-256 of a source file.
 
     Raises:
-        ArtifactError: it is missing, or cannot be read.
+        ArtifactError: it is missing, too large to be one, or cannot be read.
     """
-    try:
-        if not file.is_file():
-            raise ArtifactError(str(file), "no such file: wanted the network's FILE.py:FUNCTION")
-        return hashlib.sha256(file.read_bytes()).hexdigest()
-    except OSError as error:
-        raise ArtifactError(str(file), f"cannot be read: {error.strerror}") from error
+    return hashlib.sha256(source_of(file)).hexdigest()
+
+
+def source_of(file: Path) -> bytes:
+    """Return the content of a source file.
+
+    Raises:
+        ArtifactError: it is missing, too large to be one, or cannot be read.
+    """
+    return content_of_file(file, most_bytes=MOST_SOURCE_BYTES)

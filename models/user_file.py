@@ -1,5 +1,10 @@
-"""A network from the user's own file, which is run as the user's own code."""
+"""A network from the user's own file, which is run as the user's own code.
 
+What is run is what was hashed: the file is read once, and a cached `.pyc` beside it, which could
+hold other code, is not looked at. Modules that it imports from its folder are Python's affair.
+"""
+
+import hashlib
 import importlib.util
 import inspect
 import sys
@@ -12,7 +17,8 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from errors import ArtifactError, UsageError
-from models.names import sha256_of_source
+from models.names import source_of
+from models.trust import require_trusted
 from models.user_code import told_as
 
 
@@ -39,10 +45,11 @@ def network_from_file(
         image_size: (H, W) in pixels.
 
     Raises:
-        ArtifactError: the file is missing, or not the one that it was.
+        ArtifactError: the file is missing, not the one that it was, or not known to be the user's.
         UsageError: it has no such function, or the function does not make a module, or raises.
     """
-    found = sha256_of_source(file)
+    source = source_of(file)
+    found = hashlib.sha256(source).hexdigest()
     if found != file_sha256:
         raise ArtifactError(
             str(file),
@@ -50,7 +57,8 @@ def network_from_file(
             f" (sha256 {file_sha256[:12]} wanted, {found[:12]} found)",
             hint="restore the file, or train again",
         )
-    factory = _function(file, name.rpartition(":")[2])
+    require_trusted(file, file_sha256)
+    factory = _function(file, source, name.rpartition(":")[2])
     arguments: dict[str, object] = {"num_classes": num_classes, "in_channels": in_channels}
     if "image_size" in inspect.signature(factory).parameters:
         arguments["image_size"] = image_size
@@ -78,8 +86,8 @@ def make_lazy_layers(network: nn.Module, name: str, image_shape: tuple[int, int,
     network.train(training)
 
 
-def _function(file: Path, function: str) -> Callable[..., object]:
-    module = _loaded(file)
+def _function(file: Path, source: bytes, function: str) -> Callable[..., object]:
+    module = _loaded(file, source)
     factory = getattr(module, function, None)
     if callable(factory):
         return factory  # type: ignore[no-any-return]
@@ -94,17 +102,16 @@ def _function(file: Path, function: str) -> Callable[..., object]:
     )
 
 
-def _loaded(file: Path) -> ModuleType:
-    """Run the file as a module, its folder on the path as `python FILE` would have it."""
+def _loaded(file: Path, source: bytes) -> ModuleType:
+    """Run the source as a module, the file's folder on the path as `python FILE` would have it."""
     # Not the plain stem: the user's `data.py` must not take the place of our `data`.
     name = f"onnxproof_user_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
-    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickle look modules up by name
     if str(file.parent) not in sys.path:
         sys.path.append(str(file.parent))  # at the end, for the same reason
     with told_as(file.name):
-        spec.loader.exec_module(module)
+        exec(compile(source, str(file), "exec"), vars(module))
     return module

@@ -304,3 +304,32 @@ def _network(*, classes: int, channels: int) -> torch.nn.Module:
     torch.manual_seed(1)
     network: torch.nn.Module = module["factory"](classes, channels)
     return network
+
+
+def test_run_of_a_stranger_runs_no_code_until_it_is_trusted(
+    here: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = here / "ran"
+    written(here, f"open({str(mark)!r}, 'w').close()\n{TWO_BRANCHES}")
+    printed(capsys, "train", "--model", "net.py:factory", "--epochs", "1")
+    printed(capsys, "export")
+    mark.unlink()
+    monkeypatch.setenv("XDG_STATE_HOME", str(here / "another user"))
+    evaluate = ["evaluate", "--batch-sizes", "1", "--min-seconds", "0.02"]
+    for arguments in (["export"], evaluate, ["verify"]):
+        assert main(arguments) == 4
+        told = capsys.readouterr().err
+        assert f"error: {here / 'net.py'}: holds code that would be run" in told
+        assert "hint: read it and what it imports" in told
+    assert not mark.exists()
+    printed(capsys, "evaluate", "--no-latency")  # which needs nothing of PyTorch
+    assert not mark.exists()
+    printed(capsys, "verify", "--trust-code")
+    assert mark.exists()
+    printed(capsys, *evaluate)  # remembered
+
+
+def test_option_to_trust_code_is_refused_for_an_onnx_file(here: Path, capsys: Capture) -> None:
+    arguments = ["--onnx", "model.onnx", "--dataset", "digits", "--trust-code"]
+    assert main(["evaluate", *arguments]) == 2
+    assert "--trust-code: wants a run" in capsys.readouterr().err
