@@ -1,28 +1,29 @@
 """Weights that somebody else saved, brought into one of our networks.
 
-A file of safetensors, or of `torch.save`, which is read with `weights_only=True`: nothing in it
-is run. A state dict may lie under one of the usual keys (`state_dict`, `model`), and its names may
-have the prefix that a wrapper gave them (`module.` of DistributedDataParallel, `_orig_mod.` of
-torch.compile, `network.` of our own checkpoints).
+A file of safetensors, or of `torch.save`, in which nothing is run. A state dict may lie under one
+of the usual keys (`state_dict`, `model`), and its names may have the prefix that a wrapper gave
+them (`module.` of DistributedDataParallel, `_orig_mod.` of torch.compile, `network.` of our own
+checkpoints).
 """
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-import safetensors
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from errors import ArtifactError
 from models.libraries import AUXILIARY
 from models.meta import built_without_numbers
 from models.names import NetworkName
+from models.pickled_weights import read_pickled_weights
+from models.tensors import described, in_few_words, not_finite
+from models.weights import read_safetensors
 
-_NESTED = ("state_dict", "model_state_dict", "model", "net", "weights")
 OWN_PREFIX, NORMALIZATION = "network.", ("mean", "std")  # of `models.classifier`
 _PREFIXES = ("module.", "_orig_mod.", OWN_PREFIX)
+MOST_CHANNELS = 4096
 # Widening to float32 changes no value.
 _WIDENED = (torch.float16, torch.bfloat16)
 
@@ -39,11 +40,11 @@ def read_weights(path: Path) -> ForeignWeights:
     """Return the weights in the file.
 
     Raises:
-        ArtifactError: it is missing or damaged, or holds other things than tensors.
+        ArtifactError: it is missing or damaged, or holds other things than dense tensors.
+        UnfinishedError: it takes more memory or time than there is.
     """
-    if not path.is_file():
-        raise ArtifactError(str(path), "not a file" if path.exists() else "no such file")
-    tensors = _tensors(path, _content(path))
+    is_safetensors = path.suffix == ".safetensors"
+    tensors = read_safetensors(path) if is_safetensors else read_pickled_weights(path)
     if not tensors:
         raise ArtifactError(str(path), "holds no weights")
     if _are_ours(tensors):
@@ -59,14 +60,15 @@ def normalization_in(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]] 
     """
     if path.suffix != ".safetensors":
         return None
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            if not _are_ours(file.keys()):
-                return None
-            mean, std = (file.get_tensor(name).flatten().tolist() for name in NORMALIZATION)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise ArtifactError(str(path), f"cannot be read: {_first_line(error)}") from error
-    return tuple(mean), tuple(std)
+    tensors = read_safetensors(path)
+    if not _are_ours(tensors):
+        return None
+    mean, std = (tensors[name].double().flatten() for name in NORMALIZATION)
+    if not (mean.shape == std.shape and mean.isfinite().all() and std.isfinite().all()):
+        raise ArtifactError(str(path), "its mean and std are no normalization")
+    if mean.numel() > MOST_CHANNELS or not bool((std > 0).all()):
+        raise ArtifactError(str(path), "its mean and std are no normalization")
+    return tuple(mean.tolist()), tuple(std.tolist())
 
 
 def load_foreign(
@@ -81,27 +83,26 @@ def load_foreign(
             or of another shape, the network's own stays.
 
     Raises:
-        ArtifactError: a name, shape or dtype is not the network's.
+        ArtifactError: a name, shape or dtype is not the network's, or a number is not finite.
     """
     wanted = network.state_dict()
     found = _by_own_names(weights.tensors, wanted.keys())
     found = {key: value for key, value in found.items() if not key.startswith(AUXILIARY)}
-    kept = []
+    kept, problems = [], []
     for name in sorted(wanted.keys() | found.keys()):
         want, have = wanted.get(name), found.get(name)
-        if want is not None and have is not None and want.shape == have.shape:
-            found[name] = _as_dtype(weights.path, name, have, want.dtype)
-        elif name in may_differ:
+        if want is not None and have is not None and _fits(have, want):
+            found[name] = have.to(want.dtype)
+        elif name in may_differ and _shape(have) != _shape(want):
             found[name] = wanted[name]
             kept.append(name)
         elif have is None and name.endswith("num_batches_tracked"):  # older than torch 0.4.1
             found[name] = wanted[name]
         else:
-            raise ArtifactError(
-                str(weights.path),
-                f"tensor {name}: wanted {_described(want)}, found {_described(have)}",
-                hint="is it of this network? --model names it",
-            )
+            problems.append(f"tensor {name}: wanted {described(want)}, found {described(have)}")
+    hint = "is it of this network? --model names it" if problems else None
+    if problem := in_few_words(problems or not_finite(wanted, found)):
+        raise ArtifactError(str(weights.path), problem, hint=hint)
     network.load_state_dict(found)
     return tuple(kept)
 
@@ -153,40 +154,6 @@ def _shapes(
     return {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
 
 
-def _content(path: Path) -> object:
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise ArtifactError(str(path), f"cannot be read: {_first_line(error)}") from error
-    except MemoryError:
-        raise
-    except Exception as error:  # torch's reader lets through whatever a damaged file leads to
-        # Its own message says how to run what is in the file: not told.
-        raise ArtifactError(
-            str(path),
-            "is damaged, or holds more than tensors; what would run code is not loaded",
-            hint="save the state dict: torch.save(model.state_dict(), FILE), or safetensors",
-        ) from error
-
-
-def _tensors(path: Path, content: object) -> dict[str, Tensor]:
-    if not isinstance(content, Mapping):
-        raise ArtifactError(str(path), f"wanted a state dict, found {type(content).__name__}")
-    for key in _NESTED:
-        if isinstance(content.get(key), Mapping):
-            return _tensors(path, content[key])
-    for key, value in content.items():
-        if not isinstance(key, str) or not isinstance(value, Tensor):
-            raise ArtifactError(
-                str(path), f"wanted tensors by name, found {key!r}: {type(value).__name__}"
-            )
-        if value.layout != torch.strided:
-            raise ArtifactError(str(path), f"tensor {key}: wanted a dense one")
-    return dict(content)
-
-
 def _by_own_names(tensors: Mapping[str, Tensor], wanted: Set[str]) -> dict[str, Tensor]:
     """Return the tensors without the prefixes of wrappers, unless the network itself has them."""
     named = dict(tensors)
@@ -204,18 +171,10 @@ def _are_ours(names: Iterable[str]) -> bool:
     return bool(own) and found == own | set(NORMALIZATION)
 
 
-def _as_dtype(path: Path, name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    if tensor.dtype == dtype:
-        return tensor
-    if dtype == torch.float32 and tensor.dtype in _WIDENED:
-        return tensor.to(dtype)
-    wanted, found = (str(d).removeprefix("torch.") for d in (dtype, tensor.dtype))
-    raise ArtifactError(str(path), f"tensor {name}: wanted {wanted}, found {found}")
+def _shape(tensor: Tensor | None) -> tuple[int, ...] | None:
+    return None if tensor is None else tuple(tensor.shape)
 
 
-def _described(tensor: Tensor | None) -> str:
-    return "none" if tensor is None else str(list(tensor.shape))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def _fits(found: Tensor, wanted: Tensor) -> bool:
+    is_widened = wanted.dtype == torch.float32 and found.dtype in _WIDENED
+    return found.shape == wanted.shape and (found.dtype == wanted.dtype or is_widened)

@@ -10,24 +10,41 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from errors import ArtifactError
+from models.tensors import mismatch
+from untrusted.files import require_file
+from untrusted.memory import require_memory
 
 
 def load_weights(path: Path, network: nn.Module) -> None:
     """Load a safetensors file into a network that must have exactly its names, shapes and dtypes.
 
     Raises:
-        ArtifactError: the file is damaged, or belongs to another network.
+        ArtifactError: the file is damaged, belongs to another network, or holds a number that is
+            not finite.
+        UnfinishedError: it takes more memory than there is.
     """
-    try:
-        weights = load_file(path)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise ArtifactError(str(path), f"cannot be read: {error}") from error
-    wanted = network.state_dict()
-    for name in sorted(wanted.keys() | weights.keys()):
-        want, found = (_describe(tensors.get(name)) for tensors in (wanted, weights))
-        if want != found:
-            raise ArtifactError(str(path), f"tensor {name}: wanted {want}, found {found}")
+    weights = read_safetensors(path)
+    if problem := mismatch(network.state_dict(), weights):
+        raise ArtifactError(str(path), problem)
     network.load_state_dict(weights)
+
+
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors in a file; the library itself holds each against the size of the file.
+
+    Raises:
+        ArtifactError: it is missing, no regular file, or damaged.
+        UnfinishedError: it takes more memory than there is.
+    """
+    require_memory(str(path), require_file(path))
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except MemoryError:
+        raise
+    except Exception as error:  # also KeyError, of a dtype that torch does not have
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ArtifactError(str(path), f"cannot be read: {reason}") from error
+    return tensors
 
 
 def copied_weights(network: nn.Module) -> dict[str, Tensor]:
@@ -51,9 +68,3 @@ def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
             number = int(found[1])
             raise OSError(number, os.strerror(number)) from error
         raise
-
-
-def _describe(tensor: Tensor | None) -> str:
-    if tensor is None:
-        return "none"
-    return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -6,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from errors import ArtifactError
+from errors import ArtifactError, UnfinishedError
 from models import build
 from models.weights import load_weights
 
@@ -90,7 +91,27 @@ def test_weights_that_do_not_fit_are_refused_by_tensor(
 
 def test_weights_of_another_number_of_classes_are_refused(path: Path) -> None:
     save_file(mlp(num_classes=3).state_dict(), path)
-    assert refusal(path, mlp()).endswith("wanted float32 [10], found float32 [3]")
+    assert refusal(path, mlp()) == (
+        "tensor network.5.bias: wanted float32 [10], found float32 [3];"
+        " tensor network.5.weight: wanted float32 [10, 64], found float32 [3, 64]"
+    )
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_number_that_is_not_finite_is_refused_by_tensor(path: Path, value: float) -> None:
+    weights = dict(mlp().state_dict())
+    weights["network.3.bias"][5] = value
+    save_file(weights, path)
+    assert refusal(path, mlp()) == "tensor network.3.bias: holds numbers that are not finite"
+
+
+def test_file_for_more_memory_than_there_is_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_file(mlp().state_dict(), path)
+    monkeypatch.setattr("untrusted.memory.available_memory_bytes", lambda: 1000)
+    with pytest.raises(UnfinishedError, match="bytes of memory, 1,000 are free"):
+        load_weights(path, mlp())
 
 
 @pytest.mark.parametrize("share", [0.0, 0.00001, 0.001, 0.1, 0.5, 0.99999])
@@ -113,4 +134,6 @@ def test_pickled_checkpoint_is_refused_and_not_run(path: Path) -> None:
 
 
 def test_missing_file_is_refused(path: Path) -> None:
-    assert refusal(path, mlp()).startswith("cannot be read: ")
+    assert refusal(path, mlp()) == "no such file"
+    os.mkfifo(path)
+    assert refusal(path, mlp()) == "is a named pipe: wanted a regular file"
