@@ -120,8 +120,8 @@ def _tensors(path: Path, content: object) -> dict[str, Tensor]:
 def is_dense(tensor: Tensor) -> bool:
     """Return whether each of the tensor's numbers has a place of its own in memory.
 
-    So not where it is sparse, nested, quantized, without memory (torch's meta device), or expanded: the
-    same place for several numbers. In which order they lie does not matter.
+    So not where it is sparse, nested, quantized, without memory (torch's meta device), or expanded:
+    the same place for several numbers. In which order they lie does not matter.
     """
     if tensor.layout != torch.strided or tensor.is_nested or tensor.is_quantized:
         return False
