@@ -1,8 +1,6 @@
 """Weights and resume state on disk, in formats that hold no code."""
 
-import pickle
-import zipfile
-import zlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,19 +10,31 @@ from torch import Tensor
 
 from errors import ArtifactError
 from storage.writing import replacing
+from trainers.resume_checks import MOST_THREADS
+from trainers.sealed_archive import is_sealed, seal
+from untrusted.files import require_file
+from untrusted.memory import require_memory
 
 StateDict = dict[str, Tensor]
 
-_NOT_A_STATE = (
-    OSError,
-    RuntimeError,
-    EOFError,
-    ValueError,
-    TypeError,
-    pickle.UnpicklingError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+_KINDS = {
+    "recipe_json": str,
+    "history_jsonl": str,
+    "threads": int,
+    "weights": dict,
+    "average": dict,
+    "optimizer": dict,
+    "random": dict,
+    "epoch": int,
+    "batches": int,
+    "loss_sums": Tensor,
+    "correct": Tensor,
+    "seconds": float,
+    "best_epoch": int,
+    "best_correct": int,
+    "best_loss": float,
+    "best_weights": dict,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,26 +93,47 @@ def save_resume_state(path: Path, state: ResumeState) -> None:
             if isinstance(error.__context__, OSError):  # what went wrong: torch's own does not say
                 raise error.__context__ from None
             raise
+        seal(temporary)
 
 
 def load_resume_state(path: Path) -> ResumeState:
     """Return the state that was saved last.
 
     Raises:
-        ArtifactError: the file is missing, damaged, or lacks a part of the state.
+        ArtifactError: the file is missing, is not what was written, or is no such state.
+        UnfinishedError: it takes more memory than there is.
     """
-    if not path.is_file():
+    if not path.exists():
         raise ArtifactError(
             str(path), "nothing to resume: no such file", hint="start without --resume"
         )
+    require_memory(str(path), require_file(path))
+    # Before anything in it is looked at: a flipped bit could be one of a weight.
+    if not is_sealed(path):
+        raise _not_whole(path)
     try:
-        with zipfile.ZipFile(path) as archive:  # torch writes checksums, but does not read them
-            damaged = archive.testzip()
-        if damaged is None:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-            return ResumeState(**content)
-    except _NOT_A_STATE:
-        pass  # torch's own message advises to switch the safe loader off: it is not passed on
-    raise ArtifactError(
+        return _checked(torch.load(path, map_location="cpu", weights_only=True))
+    except MemoryError:
+        raise
+    except Exception:  # somebody made it, and sealed it
+        # torch's own message advises to switch the safe loader off: it is not passed on.
+        raise _not_whole(path) from None
+
+
+def _checked(content: dict[str, Any]) -> ResumeState:
+    """Return the state; what depends on the training is held against it where it is taken up."""
+    state = ResumeState(**content)
+    for name, kind in _KINDS.items():
+        if type(getattr(state, name)) is not kind:
+            raise TypeError(f"{name}: wanted {kind.__name__}")
+    if not 1 <= state.threads <= MOST_THREADS:
+        raise ValueError("threads are out of range")
+    if not (math.isfinite(state.seconds) and state.seconds >= 0 and math.isfinite(state.best_loss)):
+        raise ValueError("a number is not finite")
+    return state
+
+
+def _not_whole(path: Path) -> ArtifactError:
+    return ArtifactError(
         str(path), "is not a whole resume state", hint="start again without --resume"
     )

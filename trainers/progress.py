@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from artifacts.history import history_from_jsonl, jsonl_from_history
+from artifacts.json_records import told
 from artifacts.training_records import Epoch, Recipe
 from errors import ArtifactError, UsageError
 from models import build
@@ -22,6 +23,7 @@ from trainers.loop import Trainee
 from trainers.optimization import optimizer_for
 from trainers.position import PassResult, Position, start_of_epoch
 from trainers.processes import Processes
+from trainers.resume_checks import require_fitting, require_optimizer
 
 # Compared part by part, or following from what is compared.
 _NOT_COMPARED = ("dataset", "model", "hyperparameters", "initial_weights", "mean", "std")
@@ -155,7 +157,9 @@ def resumed_progress(
     """
     progress = started_progress(recipe, processes, compiled=compiled)
     try:
-        differences = _differences(Recipe.model_validate_json(state.recipe_json), recipe)
+        differences = _differences(
+            Recipe.model_validate_json(state.recipe_json, strict=True), recipe
+        )
         if differences:
             raise UsageError(
                 "--resume",
@@ -163,14 +167,23 @@ def resumed_progress(
                 hint="give the options it was begun with, or start again without --resume",
             )
         _take_up(progress, state)
-    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, ValidationError):
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        reason = told(error) if isinstance(error, ValidationError) else str(error).splitlines()[0]
         raise ArtifactError(
-            str(path), "does not fit its own recipe", hint="start again without --resume"
+            str(path),
+            f"does not fit its own recipe: {reason}",
+            hint="start again without --resume",
         ) from None
     return progress
 
 
 def _take_up(progress: Progress, state: ResumeState) -> None:
+    """Go on from the state.
+
+    Raises:
+        ValueError: a part of it is none of this training's.
+    """
+    _require_own(progress, state)
     trainee, device = progress.trainee, progress.processes.device
     trainee.classifier.load_state_dict(state.weights)
     trainee.optimizer.load_state_dict(state.optimizer)
@@ -188,6 +201,8 @@ def _take_up(progress: Progress, state: ResumeState) -> None:
     position = progress.position
     if state.epoch != position.epoch or not 0 <= state.batches <= progress.batches:
         raise ValueError("the position is not in the epoch after the last finished one")
+    if not 0 <= state.best_epoch <= len(progress.history):
+        raise ValueError("the best epoch is none of the finished ones")
     position.batches, position.seconds = state.batches, state.seconds
     if progress.processes.writes:  # the sums so far are of all processes: one goes on with them
         position.loss_sums.copy_(state.loss_sums)
@@ -195,6 +210,29 @@ def _take_up(progress: Progress, state: ResumeState) -> None:
     torch.set_rng_state(state.random["cpu"])
     if device.type == "cuda" and "cuda" in state.random:
         torch.cuda.set_rng_state(state.random["cuda"], device)
+
+
+def _require_own(progress: Progress, state: ResumeState) -> None:
+    """Return if every tensor and count of the state is one that this training may have.
+
+    Raises:
+        ValueError: one is not.
+    """
+    trainee, position, recipe = progress.trainee, progress.position, progress.recipe
+    average = {} if trainee.average is None else trainee.average.state_dict()
+    best = progress.validated_network().state_dict() if state.best_epoch else {}
+    require_fitting("weights", trainee.classifier.state_dict(), state.weights)
+    require_fitting("average", average, state.average)
+    require_fitting("best weights", best, state.best_weights)
+    require_optimizer(trainee.optimizer, state.optimizer)
+    sums = {"loss_sums": position.loss_sums, "correct": position.correct}
+    require_fitting("sums", sums, {"loss_sums": state.loss_sums, "correct": state.correct})
+    random = {"cpu": torch.get_rng_state()}  # the device's is looked at by the device
+    require_fitting("random", random, {k: v for k, v in state.random.items() if k in random})
+    if not 0 <= int(state.correct) <= recipe.train_examples:
+        raise ValueError("more examples were right than there are")
+    if not 0 <= state.best_correct <= recipe.val_examples:
+        raise ValueError("more validation examples were right than there are")
 
 
 def _random_states(device: torch.device) -> dict[str, Tensor]:
