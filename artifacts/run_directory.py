@@ -1,14 +1,17 @@
 """One trained network's directory: the name of every file in it, and which run came last."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from errors import ArtifactError
 from storage.writing import write_bytes
+from untrusted.files import content_of_file
 
 RUNS = Path("runs")
 LAST_RUN = RUNS / "last-run.txt"
+MOST_NAME_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -104,10 +107,10 @@ def last_run() -> RunDirectory:
         ArtifactError: nothing was trained here yet, or that run is gone.
     """
     hint = "train one with: python cli.py train; or name one with --run"
+    if not os.path.lexists(LAST_RUN):
+        raise ArtifactError(str(RUNS), "no run was trained here yet", hint=hint)
     try:
-        name = LAST_RUN.read_text().rstrip("\n")
-    except OSError:
-        raise ArtifactError(str(RUNS), "no run was trained here yet", hint=hint) from None
+        name = content_of_file(LAST_RUN, most_bytes=MOST_NAME_BYTES).decode().rstrip("\n")
     except UnicodeDecodeError:
         name = ""
     if not name:

@@ -31,7 +31,8 @@ def load_dataset(
     Raises:
         UsageError: `spec` is neither a known name nor a path.
         DatasetError: missing, damaged, or against a rule of `data.checks`; or not to be downloaded.
-        UnfinishedError: the disk is full with what was downloaded or unpacked.
+        UnfinishedError: the disk is full with what was downloaded or unpacked; or there is not
+            memory enough.
     """
     with _told_as_dataset_errors(spec):
         source = source_from_spec(spec, data_dir, image_size)
@@ -47,7 +48,7 @@ def load_dataset(
 def _prepared(source: Source, key: str) -> Dataset:
     with _told_as_dataset_errors(source.subject):
         raw = source.read()
-    classes, splits = checked_splits(raw, source.subject, source.image_size)
+        classes, splits = checked_splits(raw, source.subject, source.image_size)
     dataset = dataset_from_splits(source.name, classes, splits)
     cache.store(key, dataset)
     return dataset
@@ -83,6 +84,8 @@ def _told_as_dataset_errors(subject: str) -> Iterator[None]:
             f"reading it needs {error.name}, which is not installed",
             hint="install what pyproject.toml names: python -m pip install .",
         ) from error
+    except MemoryError as error:  # of what no header had promised
+        raise UnfinishedError(subject, "reading it takes more memory than is free") from error
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise UnfinishedError(subject, f"disk full: {one_line(error)}") from error

@@ -1,3 +1,4 @@
+import os
 import shutil
 from pathlib import Path
 
@@ -91,4 +92,11 @@ def test_last_run_is_refused_when_the_note_of_it_is_damaged(content: bytes) -> N
     Path("runs").mkdir()
     Path("runs/last-run.txt").write_bytes(content)
     with pytest.raises(ArtifactError, match=r"last-run\.txt: does not name a run"):
+        last_run()
+
+
+def test_last_run_is_refused_when_the_note_of_it_is_no_file() -> None:
+    Path("runs").mkdir()
+    os.mkfifo("runs/last-run.txt")
+    with pytest.raises(ArtifactError, match=r"last-run\.txt: is a named pipe: wanted a regular"):
         last_run()

@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from PIL import Image
 from artifacts.logits import load_reference
 from commands.main import main
 from data import load_dataset
+from data.images import MAX_FILE_BYTES, MAX_PIXELS
 from tests.evaluate.onnx_files import linear, linear_nodes, write_model
+from tests.serve.test_attacks import png
 
 Capture = pytest.CaptureFixture[str]
 ROOT = Path(__file__).parents[2]
@@ -344,6 +347,49 @@ def test_named_pipe_is_refused_by_name_and_the_others_are_told(
     images = predicted(capsys, "--onnx", model, here / "images", code=4)["images"]
     assert "predictions" in images[0]
     assert images[1]["error"] == "is a named pipe: wanted a regular file"
+
+
+def test_what_is_no_image_file_is_refused_by_name_at_once(
+    model: Path, here: Path, capsys: Capture
+) -> None:
+    (here / "huge.png").write_bytes(png(60_000, 60_000, b""))
+    with (here / "sparse.png").open("wb") as file:
+        file.truncate(MAX_FILE_BYTES + 1)
+    given = ["/dev/zero", "huge.png", "sparse.png", "gone.png\0"]
+    images = predicted(capsys, "--onnx", model, *given, code=4)["images"]
+    errors = [image["error"] for image in images]
+    assert errors[0] == "is a device: wanted a regular file"
+    assert errors[1].startswith(f"is too large, wanted at most {MAX_PIXELS} pixels: ")
+    assert errors[2].startswith(f"is too large: wanted at most {MAX_FILE_BYTES:,} bytes")
+    assert errors[3] == "cannot be read: embedded null byte"
+
+
+def test_image_that_changes_meanwhile_is_an_image_or_an_error(
+    model: Path, here: Path, capsys: Capture
+) -> None:
+    contents = []
+    for side in (40, 60):
+        pixels = np.random.default_rng(side).integers(0, 256, (side, side))
+        contents.append(save(here / "a.bmp", pixels).read_bytes())
+    end = threading.Event()
+
+    def change() -> None:
+        while not end.is_set():
+            for content in contents:
+                (here / "a.bmp").write_bytes(content)  # cut off first, and then another picture
+                os.truncate(here / "a.bmp", 700)
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    try:
+        assert main(["predict", "--onnx", str(model), *["a.bmp"] * 500, "--json"]) in (0, 4)
+    finally:
+        end.set()
+        changing.join()
+    out, err = capsys.readouterr()
+    for image in json.loads(out)["images"]:
+        assert "predictions" in image or image["error"].startswith("not a readable image")
+    assert "internal" not in err
 
 
 def test_format_that_could_start_a_program_is_refused_whatever_it_is_called(

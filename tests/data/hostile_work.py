@@ -1,5 +1,6 @@
 """What a hostile `.mat` file may make its reader do."""
 
+from data import load_dataset
 from tests.untrusted import work
 
 
@@ -13,3 +14,7 @@ def hang(path: str, images: str, labels: str) -> None:
 
 def take(path: str, images: str, labels: str) -> None:
     work.take(1 << 24)
+
+
+def load(path: str) -> None:
+    load_dataset(path)

@@ -2,11 +2,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from data import load_dataset
 from data.load import _told_as_dataset_errors
-from errors import DatasetError
+from errors import DatasetError, UnfinishedError
+from untrusted.child import Limits, result_in_child
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "torchvision", "scipy", "sklearn", "PIL")
@@ -47,3 +49,21 @@ def test_os_errors_are_told_as_dataset_errors() -> None:
         _told_as_dataset_errors("some.npz"),
     ):
         raise PermissionError(13, "Permission denied")
+
+
+def test_memory_that_a_reader_does_not_get_is_told_by_the_dataset_s_name(tmp_path: Path) -> None:
+    path = tmp_path / "large.npz"
+    images, labels = np.zeros((400_000, 1, 28, 28), np.uint8), np.zeros(400_000, np.int64)
+    np.savez(
+        path,
+        train_images=images,
+        train_labels=labels,
+        test_images=images[:10],
+        test_labels=labels[:10],
+    )
+    # Free memory there is, but this process may not have it: as where a user's limit is lower.
+    limits = Limits(seconds=60, memory_bytes=100 << 20)
+    with pytest.raises(UnfinishedError) as caught:
+        result_in_child("tests.data.hostile_work:load", {"path": str(path)}, limits)
+    assert caught.value.subject == str(path)
+    assert caught.value.problem == "reading it takes more memory than is free"
