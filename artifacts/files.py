@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 from errors import ArtifactError
+from untrusted.files import opened_file
 
 CHUNK_BYTES = 1 << 20
 
@@ -19,10 +20,8 @@ def sha256_of_file(path: Path) -> str:
     Raises:
         ArtifactError: the file is missing, not a regular file, or cannot be read.
     """
-    if not path.is_file():
-        raise ArtifactError(str(path), "no such file" if not path.exists() else "not a file")
     try:
-        with path.open("rb") as file:
+        with opened_file(path) as file:
             digest = hashlib.sha256()
             while chunk := file.read(CHUNK_BYTES):
                 digest.update(chunk)

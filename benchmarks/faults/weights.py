@@ -214,7 +214,7 @@ WEIGHTS_FAULTS = tuple(
             f"{_PICKLED}::test_tensor_whose_numbers_are_not_all_in_the_file_is_refused",
         ),
         (
-            "weights that unpack to a hundred times their size",
+            "weights that unpack to two hundred times their size",
             compressed_archive,
             "torch.load",
             "exit 4: torch itself compresses nothing; read by a child with a limit on memory",

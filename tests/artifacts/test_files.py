@@ -37,5 +37,5 @@ def test_sha256_is_refused_when_the_file_is_missing(tmp_path: Path) -> None:
 def test_sha256_is_refused_when_it_is_no_regular_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")  # reading it would wait for ever
     for path in (tmp_path, tmp_path / "pipe"):
-        with pytest.raises(ArtifactError, match="not a file"):
+        with pytest.raises(ArtifactError, match="wanted a regular file"):
             sha256_of_file(path)

@@ -104,7 +104,7 @@ def pipe(weight: TensorProto, folder: Path) -> None:
         (set_entry("offset", "4"), "weight", "is too short for linear.onnx: wanted 52 bytes, f"),
         (shorten, "weight", "is too short for linear.onnx: wanted 48 bytes, found 47"),
         (remove, "weight", "no such file"),
-        (pipe, "weight", "not a file"),
+        (pipe, "weight", "is a named pipe: wanted a regular file"),
         (link, "weight", "is a link"),
     ],
 )
