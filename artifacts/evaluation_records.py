@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from artifacts.choices import GraphPrecision, Layout, ReferenceSource, Scenario
 from artifacts.environment import Environment
-from artifacts.json_records import SCHEMA, Record
+from artifacts.json_records import SCHEMA, Count, Record, Share
 from artifacts.latency_records import (
     Boundary,
     LatencyRecord,
@@ -60,6 +60,7 @@ class EvaluatedDataset(Record):
     split_sha256: Sha256
 
 
+ROUNDING = 1e-3  # of an example, in a share that was printed and read again
 PROVIDER_SUFFIX = "ExecutionProvider"  # of ONNX Runtime's full names: short ones are without it
 
 
@@ -88,21 +89,33 @@ class ClassAccuracy(Record):
     """Counts of one class's examples."""
 
     label: str
-    correct: int
-    examples: int
+    correct: Count
+    examples: Count
+
+    @model_validator(mode="after")
+    def _require_possible_counts(self) -> "ClassAccuracy":
+        _require_no_more(self.correct, self.examples)
+        return self
 
 
 class AccuracyRecord(Record):
     """Top-1 accuracy as counts, with the 95% Wilson interval, and how far confidence is from it."""
 
-    top1: float
-    correct: int
-    examples: int
+    top1: Share
+    correct: Count
+    examples: Count
     ci95: tuple[float, float]
     per_class: tuple[ClassAccuracy, ...]
     confusion: tuple[tuple[int, ...], ...]  # [label][predicted]
     expected_calibration_error: float | None  # of 15 bins; None where logits are not finite
     constant_output: bool  # every image gets the same logits, up to rounding
+
+    @model_validator(mode="after")
+    def _require_possible_counts(self) -> "AccuracyRecord":
+        _require_no_more(self.correct, self.examples)
+        if abs(self.top1 * self.examples - self.correct) > ROUNDING:
+            raise ValueError("top1 is not correct / examples")
+        return self
 
 
 class Flip(Record):
@@ -143,7 +156,7 @@ class ParityRecord(Record):
     """
 
     reference: ReferenceSource
-    examples: int
+    examples: Count
     tolerance: str
     atol: float
     rtol: float
@@ -160,14 +173,21 @@ class ParityRecord(Record):
     nonfinite: int
     constant_output: bool
     worst_index: int  # the example with the largest difference, or the first not finite
-    flips: int
-    explained_flips: int
-    unexplained_flips: int
+    flips: Count
+    explained_flips: Count
+    unexplained_flips: Count
     flipped: tuple[Flip, ...]  # the first 10,000
     float64: Float64Errors | None
     mcnemar_p: float | None  # as the next, None where the examples have no labels
     pytorch_accuracy: AccuracyRecord | None  # the reference's
     live: LiveAgreement | None
+
+    @model_validator(mode="after")
+    def _require_possible_counts(self) -> "ParityRecord":
+        _require_no_more(self.flips, self.examples)
+        if self.explained_flips + self.unexplained_flips != self.flips:
+            raise ValueError("flips are not those explained and those unexplained")
+        return self
 
 
 class AccuracyLoss(Record):
@@ -281,3 +301,8 @@ class Evaluation(Record):
     machine: MachineState
     environment: Environment
     command: str
+
+
+def _require_no_more(counted: int, examples: int) -> None:
+    if counted > examples:
+        raise ValueError(f"{counted} of {examples} examples")

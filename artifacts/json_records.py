@@ -6,9 +6,9 @@ flips in a number is noticed, and so is a number that was edited.
 
 import json
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from artifacts.files import sha256_of_bytes
 from errors import ArtifactError
@@ -42,6 +42,9 @@ class Record(BaseModel):
 
 
 RecordType = TypeVar("RecordType", bound=Record)
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Duration = Annotated[float, Field(ge=0)]
 
 
 def document_of_record(record: Record) -> dict[str, object]:

@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-from artifacts.json_records import Record
+from pydantic import model_validator
+
+from artifacts.json_records import Count, Duration, Record
 
 # What the clock brackets: numpy in and out, or inputs and outputs that lie on the GPU.
 Boundary = Literal["host", "device"]
@@ -11,18 +13,26 @@ Boundary = Literal["host", "device"]
 class Timing(Record):
     """Milliseconds a call, from samples of one side; a percentile is None where too few."""
 
-    samples: int
-    seconds: float
-    p50_ms: float
+    samples: Count
+    seconds: Duration
+    p50_ms: Duration
     p50_ci95_ms: tuple[float, float] | None  # by bootstrap; None from too few blocks
-    p90_ms: float | None
-    p95_ms: float | None
-    p99_ms: float | None
-    mean_ms: float
+    p90_ms: Duration | None
+    p95_ms: Duration | None
+    p99_ms: Duration | None
+    mean_ms: Duration
     cv: float
-    images_per_second: float
-    first_run_ms: float
+    images_per_second: Duration
+    first_run_ms: Duration
     stable: bool
+
+    @model_validator(mode="after")
+    def _require_percentiles_in_order(self) -> "Timing":
+        all_of_them = (self.p50_ms, self.p90_ms, self.p95_ms, self.p99_ms)
+        given = [value for value in all_of_them if value is not None]
+        if given != sorted(given):
+            raise ValueError("a higher percentile is lower")
+        return self
 
 
 class LatencyRecord(Timing):

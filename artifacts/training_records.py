@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from artifacts.choices import Loss, Optimizer, RecipeName, Schedule, TrainingPrecision
 from artifacts.environment import Environment
-from artifacts.json_records import SCHEMA, Record
+from artifacts.json_records import SCHEMA, Count, Duration, Record, Share
 
 Sha256 = str
 
@@ -121,14 +121,14 @@ class Epoch(Record):
     epoch: int = Field(ge=1)
     learning_rate: float
     train_loss: float
-    train_accuracy: float  # while training: before each step, in training mode
+    train_accuracy: Share  # while training: before each step, in training mode
     val_loss: float
-    val_accuracy: float
+    val_accuracy: Share
     # With --test-curve: shown, and never what anything is chosen by.
     test_loss: float | None = None
-    test_accuracy: float | None = None
-    seconds: float  # of training and validation
-    images_per_second: float
+    test_accuracy: Share | None = None
+    seconds: Duration  # of training and validation
+    images_per_second: Duration
 
 
 class Training(Record):
@@ -139,13 +139,13 @@ class Training(Record):
     checkpoint: str  # the file's name in the run directory
     checkpoint_sha256: Sha256
     history_sha256: Sha256
-    parameters: int
-    epochs: int
-    best_epoch: int
-    val_correct: int
-    val_examples: int
-    val_accuracy: float
-    seconds: float
+    parameters: Count
+    epochs: int = Field(ge=1)
+    best_epoch: int = Field(ge=1)
+    val_correct: Count
+    val_examples: int = Field(ge=1)
+    val_accuracy: Share
+    seconds: Duration
     device: str
     threads: int  # of each process
     processes: int
@@ -154,3 +154,11 @@ class Training(Record):
     streamed: bool  # the images did not fit into memory
     environment: Environment
     command: str
+
+    @model_validator(mode="after")
+    def _require_possible_counts(self) -> "Training":
+        if self.val_correct > self.val_examples:
+            raise ValueError("more validation examples were right than there are")
+        if self.best_epoch > self.epochs:
+            raise ValueError("the best epoch comes after the last")
+        return self
