@@ -167,9 +167,10 @@ def told_error(error: BaseException) -> int:
 
 def _told(line: str, hint: str | None, exit_code: int) -> int:
     # Names out of a stranger's file must not reach a terminal as orders to it.
-    click.echo(f"error: {in_one_line(' '.join(line.split()))}", err=True)
-    if hint:
-        click.echo(f"hint: {in_one_line(hint)}", err=True)
+    with contextlib.suppress(OSError):  # there is nobody to tell
+        click.echo(f"error: {in_one_line(' '.join(line.split()))}", err=True)
+        if hint:
+            click.echo(f"hint: {in_one_line(hint)}", err=True)
     return exit_code
 
 

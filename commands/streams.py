@@ -34,7 +34,8 @@ class ForgivingStream:
 
     def write(self, text: str) -> int:
         """Write, or drop, the text."""
-        self._attempt(lambda: self._stream.write(text))
+        if text != "":  # which libraries try, and do not tell what came of it
+            self._attempt(lambda: self._stream.write(text))
         return len(text)
 
     def flush(self) -> None:
@@ -55,6 +56,7 @@ class ForgivingStream:
             with contextlib.suppress(OSError, ValueError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
             if not isinstance(error, self._forgives):
+                error.filename = "standard output"  # the other one forgives everything
                 raise
 
 

@@ -113,4 +113,4 @@ def _place(known: KnownFile, data_dir: Path) -> None:
         if difference is not None:
             raise OSError(f"what {known.url} sent is not the file: {difference}")
         target.parent.mkdir(parents=True, exist_ok=True)
-        put_in_place({target: part})
+        put_in_place(target, part)

@@ -31,7 +31,7 @@ from models.inference import logits_function
 from models.user_code import told_by_line
 from models.weights import load_weights
 from storage.space import require_space
-from storage.writing import replacing, replacing_together
+from storage.writing import replacing_together
 
 log = logging.getLogger("onnxproof")
 
@@ -159,9 +159,9 @@ def _export_float32(
     external_data = run.external_data("float32")
     # Under the final names, since an ONNX file names the one that has its weights.
     with (
-        replacing(run.export) as record_file,  # takes its place last
         replacing_together(
             *(path, external_data, *([] if earlier else [run.reference])),
+            record=run.export,
             withdraw=lambda: withdraw_variant(run, earlier, "float32"),
         ) as directory,
         told_by_line(trained.model.name),
@@ -199,7 +199,7 @@ def _export_float32(
             )
             reference = saved_reference(directory / run.reference.name, logits, device)
             record = Export(reference=reference, variants={"float32": variant})
-        record_file.write_bytes(content_of_record(record))
+        (directory / run.export.name).write_bytes(content_of_record(record))
     return variant
 
 

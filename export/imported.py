@@ -23,7 +23,7 @@ from models.cost import parameter_count
 from models.foreign_weights import ForeignWeights, class_count, load_foreign, read_weights
 from models.trial import require_logits
 from models.weights import copied_weights, write_weights
-from storage.writing import replacing, replacing_together
+from storage.writing import replacing_together
 
 log = logging.getLogger("onnxproof")
 # What torchvision's ToTensor makes of pixels, and nothing more.
@@ -70,13 +70,7 @@ def imported_network(
     names = _class_names(classes, dataset, model.num_classes)
     normalization = normalization or _from_zero_to_one(found.path)
     classifier = _loaded(model, found, normalization)
-    # Left in reverse: the record takes its place last.
-    with (
-        replacing(run.imported) as record_file,
-        replacing_together(
-            run.weights, withdraw=lambda: run.imported.unlink(missing_ok=True)
-        ) as directory,
-    ):
+    with replacing_together(run.weights, record=run.imported) as directory:
         written = directory / run.weights.name
         write_weights(written, copied_weights(classifier))
         record = Imported(
@@ -91,7 +85,7 @@ def imported_network(
             environment=current_environment(),
             command=command,
         )
-        record_file.write_bytes(content_of_record(record))
+        (directory / run.imported.name).write_bytes(content_of_record(record))
     return trained_network(run)
 
 

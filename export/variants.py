@@ -25,7 +25,7 @@ from models import build
 from models.inference import logits_function
 from models.weights import load_weights
 from storage.space import require_space
-from storage.writing import replacing, replacing_together
+from storage.writing import replacing_together
 
 # Of an imported network nobody here knows what it was trained on: a tenth of the training split
 # decides, and the ranges are taken from the rest.
@@ -79,12 +79,9 @@ def export_variant(
     on_step("checks of the graph", 0, 0)
     path = run.onnx(precision)
     export = read_record(run.export, Export)
-    with (
-        replacing(run.export) as record_file,  # takes its place last
-        replacing_together(
-            path, withdraw=lambda: withdraw_variant(run, export, precision)
-        ) as directory,
-    ):
+    with replacing_together(
+        path, record=run.export, withdraw=lambda: withdraw_variant(run, export, precision)
+    ) as directory:
         candidate = directory / path.name
         onnx.save_model(reduced.model, candidate)
         model = check_file(candidate)
@@ -108,7 +105,7 @@ def export_variant(
         )
         variants = export.variants | {precision: variant}
         record = export.model_copy(update={"variants": variants})
-        record_file.write_bytes(content_of_record(record))
+        (directory / run.export.name).write_bytes(content_of_record(record))
     return variant
 
 

@@ -9,10 +9,12 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from errors import UnfinishedError
 from storage.temporary import temporary_directory, temporary_file
+from storage.uninterrupted import uninterrupted
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
@@ -32,35 +34,43 @@ def replacing(path: Path) -> Iterator[Path]:
         _make_parent(path)
         with temporary_file(path.parent, path.suffix) as temporary:
             yield temporary
-            put_in_place({path: temporary})
+            put_in_place(path, temporary)
 
 
 @contextlib.contextmanager
-def replacing_together(*paths: Path, withdraw: Callable[[], None] = lambda: None) -> Iterator[Path]:
-    """Give a temporary directory for files of these names; on leaving, put them in their places.
+def replacing_together(
+    *paths: Path, record: Path, withdraw: Callable[[], None] | None = None
+) -> Iterator[Path]:
+    """Give a temporary directory for files of these names and the record that speaks of them.
 
-    One that was not written is removed from its place. Each is replaced as a whole, but not all at
-    once: a record that speaks of them must be gone before, and be written after. When the body
-    raises, or the disk is full, the directory is removed and all stay as they were.
+    On leaving, they take their places. A path that was not written is removed. A process that is
+    killed then leaves a record of the old files, of the new ones, or none. When the body raises, or
+    the disk is full, the directory is removed and all stay as they were.
 
     Args:
         paths: of one directory.
-        withdraw: takes back what a record says of them. It is called when all that is new is on the
-            disk and nothing but its names is still to be changed.
+        record: of the same directory; it must be written.
+        withdraw: takes back what the old record says of the files; None: the whole record.
 
     Raises:
         UnfinishedError: the directory cannot be written, or the disk is full.
     """
-    with _telling_of(paths[0]):
-        _make_parent(paths[0])
-        with temporary_directory(paths[0].parent) as directory:
+    with _telling_of(record):
+        _make_parent(record)
+        with temporary_directory(record.parent) as directory:
             yield directory
             written = {path: directory / path.name for path in paths}
-            absent = [path for path, new in written.items() if not new.exists()]
-            present = {path: new for path, new in written.items() if path not in absent}
-            put_in_place(present, withdraw=withdraw)
-            for path in absent:
-                path.unlink(missing_ok=True)
+            present = {path: new for path, new in written.items() if new.exists()}
+            # 1. all content is on the disk  2. no record speaks of the old files  3. the new ones
+            # have their places, and that is on the disk  4. the record has
+            for path, new in (*present.items(), (record, directory / record.name)):
+                _make_durable(path, new)
+            with uninterrupted():
+                (withdraw or partial(record.unlink, missing_ok=True))()
+                for path in written.keys() - present.keys():
+                    path.unlink(missing_ok=True)
+                _rename(present)
+                _rename({record: directory / record.name})
 
 
 @contextlib.contextmanager
@@ -97,29 +107,15 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
-def put_in_place(
-    written: Mapping[Path, Path], *, withdraw: Callable[[], None] = lambda: None
-) -> None:
-    """Replace each path by what was written for it, on the same file system.
-
-    Args:
-        written: the temporary file for each path.
-        withdraw: is called when their content is on the disk, and before the first is replaced.
+def put_in_place(path: Path, written: Path) -> None:
+    """Replace the path by what was written for it, on the same file system.
 
     Raises:
-        OSError: one cannot be replaced; those before it are.
+        OSError: it cannot be replaced, and is as it was.
     """
-    # 1. all content is on the disk  2. no record speaks of the old  3. the names point to the new
-    # 4. the names are on the disk
-    for path, temporary in written.items():
-        _require_replaceable(path)
-        _fsync(temporary)
-        temporary.chmod(0o666 & ~_umask())  # it was made private
-    withdraw()
-    for path, temporary in written.items():
-        temporary.replace(path)
-    for directory in {path.parent for path in written}:
-        _fsync(directory)
+    # 1. the content is on the disk  2. the name points to it  3. the name is on the disk
+    _make_durable(path, written)
+    _rename({path: written})
 
 
 def not_written(path: Path, error: OSError) -> UnfinishedError:
@@ -149,6 +145,19 @@ def _require_replaceable(path: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISREG(path.stat().st_mode):
             raise OSError(errno.EINVAL, "what is there is no regular file")
+
+
+def _make_durable(path: Path, written: Path) -> None:
+    _require_replaceable(path)
+    _fsync(written)
+    written.chmod(0o666 & ~_umask())  # it was made private
+
+
+def _rename(written: Mapping[Path, Path]) -> None:
+    for path, new in written.items():
+        new.replace(path)
+    for directory in {path.parent for path in written}:
+        _fsync(directory)
 
 
 def _fsync(path: Path) -> None:

@@ -11,7 +11,7 @@ from artifacts.run_directory import RunDirectory
 from artifacts.training_records import Training
 from models.cost import parameter_count
 from models.weights import write_weights
-from storage.writing import replacing, replacing_together
+from storage.writing import replacing_together
 from trainers.progress import Progress
 
 
@@ -34,18 +34,9 @@ def publish(progress: Progress, run: RunDirectory, execution: Execution, command
         UnfinishedError: the disk is full; what was there before is whole.
     """
     assert progress.best is not None
-    # Left in reverse: the record takes its place last. Everything is written before the old record
-    # goes, so that a full disk leaves the old training whole.
-    with (
-        replacing(run.training) as record,
-        replacing_together(
-            *(run.history, run.recipe, run.weights),
-            withdraw=lambda: run.training.unlink(missing_ok=True),
-        ) as directory,
-    ):
-        history, recipe_file, weights = (
-            directory / path.name for path in (run.history, run.recipe, run.weights)
-        )
+    paths = (run.history, run.recipe, run.weights)
+    with replacing_together(*paths, record=run.training) as directory:
+        history, recipe_file, weights = (directory / path.name for path in paths)
         history.write_bytes(progress.history_jsonl().encode())
         recipe_file.write_bytes(content_of_record(progress.recipe))
         write_weights(weights, progress.best_weights)
@@ -70,5 +61,5 @@ def publish(progress: Progress, run: RunDirectory, execution: Execution, command
             environment=current_environment(),
             command=command,
         )
-        record.write_bytes(content_of_record(training))
+        (directory / run.training.name).write_bytes(content_of_record(training))
     return training

@@ -17,8 +17,9 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ class Order:
         arguments: of cli.py.
         directory: that it runs in.
         signals: seconds after its start, and the number of the signal.
+        stops_after: it gets SIGINT when this is on its standard error.
         dies_at_change: it is killed right before its n-th change of a directory, the first being 1:
             making, renaming or removing a file or directory, or opening one to write.
         fills_at_change: the disk of `directory` is filled before such a change.
@@ -61,6 +63,7 @@ class Order:
     arguments: Sequence[str]
     directory: str
     signals: Sequence[tuple[float, int]] = ()
+    stops_after: str | None = None
     dies_at_change: int | None = None
     fills_at_change: int | None = None
     stdout: str = os.devnull
@@ -160,11 +163,14 @@ def _serve(errors: Path) -> None:
 
 def _ended(order: Order, errors: Path) -> Ended:
     changes = mmap.mmap(-1, 8)  # shared with the child
+    errors.write_bytes(b"")
     start = time.monotonic()
     child = os.fork()
     if child == 0:
         try:
             _become_the_command(order, changes, errors)
+        except BaseException:
+            errors.write_text(traceback.format_exc())
         finally:
             os._exit(121)  # not reached
     signals = sorted((start + seconds, number) for seconds, number in order.signals)
@@ -176,6 +182,9 @@ def _ended(order: Order, errors: Path) -> Ended:
             status = os.waitstatus_to_exitcode(found)
         elif signals and now >= signals[0][0]:
             os.kill(child, signals.pop(0)[1])
+        elif order.stops_after and order.stops_after in errors.read_text(errors="replace"):
+            os.kill(child, signal.SIGINT)
+            order = replace(order, stops_after=None)
         elif now > start + MOST_SECONDS:
             os.kill(child, signal.SIGKILL)
         else:
@@ -184,7 +193,7 @@ def _ended(order: Order, errors: Path) -> Ended:
         status=status,
         seconds=time.monotonic() - start,
         changes=int.from_bytes(changes[:8], "little"),
-        errors=errors.read_text(errors="replace") if order.stderr is None else "",
+        errors=errors.read_text(errors="replace") if order.stderr is None or status == 121 else "",
     )
 
 
@@ -197,16 +206,28 @@ def _become_the_command(order: Order, changes: mmap.mmap, errors: Path) -> None:
     _redirect(0, os.devnull)
     _redirect(1, order.stdout)
     _redirect(2, order.stderr or str(errors))
+    sys.stdin, sys.stdout, sys.stderr = _text(0, "r"), _text(1, "w"), _text(2, "w")
     os.chdir(order.directory)
     sys.argv = ["cli.py", *order.arguments]
     torch.set_num_threads(1)
     _count_changes(order, changes)
     code = main(order.arguments)
     try:
-        sys.stdout.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
     except OSError:
         code = 120  # as Python's own end
     os._exit(code)
+
+
+def _text(descriptor: int, mode: str) -> Any:
+    """What Python makes of a standard stream when it starts: none of one that is closed."""
+    try:
+        buffering = 1 if descriptor == 2 else -1
+        return os.fdopen(descriptor, mode, buffering, closefd=False)
+    except OSError:
+        return None
 
 
 def _redirect(descriptor: int, target: str) -> None:

@@ -116,48 +116,111 @@ def test_directory_in_the_files_place_is_refused_and_no_temporary_left(tmp_path:
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.usefixtures("umask_027")
-def test_files_that_name_each_other_are_replaced_under_their_own_names(tmp_path: Path) -> None:
-    paths = [tmp_path / "model.onnx", tmp_path / "model.onnx.data"]
-    with replacing_together(*paths) as directory:
-        assert directory.parent == tmp_path
-        for path in paths:
-            (directory / path.name).write_bytes(b"new")
-            assert not path.exists()
-    assert [path.read_bytes() for path in paths] == [b"new", b"new"]
-    assert paths[0].stat().st_mode & 0o777 == 0o640
-    assert sorted(tmp_path.iterdir()) == paths
+NAMES = ("model.onnx", "model.onnx.data", "export.json")
 
 
-def test_file_that_was_not_written_with_the_others_is_removed(tmp_path: Path) -> None:
-    paths = [tmp_path / "model.onnx", tmp_path / "model.onnx.data"]
+@pytest.fixture
+def together(tmp_path: Path) -> list[Path]:
+    """Two files and the record of them, which comes last."""
+    paths = [tmp_path / name for name in NAMES]
     for path in paths:
         path.write_bytes(b"old")
-    with replacing_together(*paths) as directory:
+    return paths
+
+
+@pytest.mark.usefixtures("umask_027")
+def test_files_and_their_record_are_replaced_under_their_own_names(together: list[Path]) -> None:
+    *files, record = together
+    with replacing_together(*files, record=record) as directory:
+        assert directory.parent == record.parent
+        for path in together:
+            (directory / path.name).write_bytes(b"new")
+            assert path.read_bytes() == b"old"
+    assert {path.read_bytes() for path in together} == {b"new"}
+    assert files[0].stat().st_mode & 0o777 == 0o640
+    assert sorted(record.parent.iterdir()) == sorted(together)
+
+
+def test_file_that_was_not_written_with_the_others_is_removed(together: list[Path]) -> None:
+    *files, record = together
+    with replacing_together(*files, record=record) as directory:
         (directory / "model.onnx").write_bytes(b"new")
-        assert paths[1].exists()
-    assert list(tmp_path.iterdir()) == [paths[0]]
-    assert paths[0].read_bytes() == b"new"
+        (directory / "export.json").write_bytes(b"new")
+        assert files[1].exists()
+    assert not files[1].exists()
+    assert files[0].read_bytes() == record.read_bytes() == b"new"
 
 
 @pytest.mark.parametrize("stop", [RuntimeError, KeyboardInterrupt, OSError(errno.ENOSPC, "full")])
 def test_old_files_stay_whole_when_the_body_raises(
-    tmp_path: Path, stop: BaseException | type[BaseException]
+    together: list[Path], stop: BaseException | type[BaseException]
 ) -> None:
-    paths = [tmp_path / "model.onnx", tmp_path / "model.onnx.data"]
-    for path in paths:
-        path.write_bytes(b"old")
+    *files, record = together
 
     def interrupted() -> None:
-        with replacing_together(*paths) as directory:
+        with replacing_together(*files, record=record) as directory:
             (directory / "model.onnx").write_bytes(b"ne")
             raise stop
 
     expected = UnfinishedError if isinstance(stop, OSError) else stop
     with pytest.raises(expected):  # type: ignore[arg-type]
         interrupted()
-    assert sorted(tmp_path.iterdir()) == paths
-    assert {path.read_bytes() for path in paths} == {b"old"}
+    assert sorted(record.parent.iterdir()) == sorted(together)
+    assert {path.read_bytes() for path in together} == {b"old"}
+
+
+def test_no_record_speaks_of_files_that_are_being_replaced(
+    together: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    *files, record = together
+    replace = Path.replace
+    seen: list[tuple[str, bool]] = []
+
+    def watched(self: Path, target: Path) -> Path:
+        seen.append((target.name, record.exists()))
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", watched)
+    with replacing_together(*files, record=record) as directory:
+        for path in together:
+            (directory / path.name).write_bytes(b"new")
+    assert seen == [(name, False) for name in NAMES]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_that_comes_between_the_files_waits_for_the_record(
+    together: list[Path], number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    *files, record = together
+    replace = Path.replace
+
+    def stopped(self: Path, target: Path) -> Path:
+        if target == files[1]:
+            signal.raise_signal(number)
+        return replace(self, target)
+
+    class StopError(Exception):
+        pass
+
+    def stop(number: int, frame: object) -> None:
+        raise StopError
+
+    monkeypatch.setattr(Path, "replace", stopped)
+    earlier = signal.signal(number, stop)
+
+    def write() -> None:
+        with replacing_together(*files, record=record) as directory:
+            for path in together:
+                (directory / path.name).write_bytes(b"new")
+
+    try:
+        with pytest.raises(StopError):
+            write()
+        assert signal.getsignal(number) is stop
+    finally:
+        signal.signal(number, earlier)
+    assert {path.read_bytes() for path in together} == {b"new"}
+    assert sorted(record.parent.iterdir()) == sorted(together)
 
 
 @pytest.mark.usefixtures("umask_027")
