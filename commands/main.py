@@ -6,6 +6,7 @@ import importlib
 import shlex
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -37,13 +38,33 @@ class Invocation:
     debug: bool = False
     stopped_by: signal.Signals | None = None
     defers_stop: bool = False
+    is_over: bool = False
 
     def stop(self, number: int, frame: FrameType | None) -> None:
         """Note the signal, which counts whatever error it leads to, and raise unless deferred."""
         is_first = self.stopped_by is None
         self.stopped_by = signal.Signals(number)
+        if self.is_over:  # and is being told
+            return
         if not (self.defers_stop and is_first):  # who asks twice does not want to wait
             raise Stopped
+
+    @contextlib.contextmanager
+    def lost_stops_repeated(self) -> Iterator[None]:
+        """Stop once more where Python dropped it: what a destructor raises goes nowhere."""
+        earlier, here = sys.unraisablehook, threading.get_ident()
+
+        def repeat(lost: "sys.UnraisableHookArgs") -> None:
+            if issubclass(lost.exc_type, Stopped) and self.stopped_by is not None:
+                threading.Timer(0.01, signal.pthread_kill, [here, self.stopped_by]).start()
+            else:
+                earlier(lost)
+
+        sys.unraisablehook = repeat
+        try:
+            yield
+        finally:
+            sys.unraisablehook = earlier
 
     @contextlib.contextmanager
     def deferred_stop(self) -> Iterator[Callable[[], bool]]:
@@ -112,8 +133,10 @@ def main(arguments: Sequence[str]) -> int:
     stops = (signal.SIGINT, signal.SIGTERM)
     earlier = [signal.signal(number, invocation.stop) for number in stops]
     try:
-        with forgiving_streams():
+        with forgiving_streams(), invocation.lost_stops_repeated():
             return _exit_code(arguments, invocation)
+    except Stopped:  # a second one, before the first was told
+        return _told_stop(invocation, None)
     except OSError as error:  # standard output is on a full disk, say
         return _told(f"standard output: {error.strerror}", None, EXIT_UNFINISHED)
     finally:
@@ -131,13 +154,18 @@ def _exit_code(arguments: Sequence[str], invocation: Invocation) -> int:
     except click.UsageError as error:
         return _told(_usage_line(error), None, EXIT_USAGE)
     except (Stopped, Exception) as error:
+        invocation.is_over = True
         if invocation.stopped_by is not None:
-            line = f"stopped by {invocation.stopped_by.name}; what was finished is kept"
-            hint = error.hint if isinstance(error, OnnxproofError) else None
-            return _told(line, hint, 128 + invocation.stopped_by)
+            return _told_stop(invocation, error.hint if isinstance(error, OnnxproofError) else None)
         if invocation.debug:
             traceback.print_exc()
         return told_error(error)
+
+
+def _told_stop(invocation: Invocation, hint: str | None) -> int:
+    assert invocation.stopped_by is not None
+    line = f"stopped by {invocation.stopped_by.name}; what was finished is kept"
+    return _told(line, hint, 128 + invocation.stopped_by)
 
 
 def _refuse_names_that_are_not_text(arguments: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from errors import ArtifactError, UsageError
 from models.libraries import require_known, timm_library
 from models.names import library_of
-from storage.writing import replacing_together
+from storage.writing import replacing
 from untrusted import downloads
 from untrusted.files import opened_file
 
@@ -72,8 +72,7 @@ def _ensure_torchvision_file(name: str, file: Path, url: str, most_bytes: int) -
     if file.exists():
         _require_hash(file, known[1])
         return
-    with replacing_together(file) as directory:
-        part = directory / file.name
+    with replacing(file) as part:
         try:
             downloads.download(url, part, most_bytes, is_exact=False)
         except downloads.FAILURES as error:

@@ -41,7 +41,7 @@ def download(url: str, path: Path, size_bytes: int, *, is_exact: bool = True) ->
 
 def _write(response: Readable, path: Path, url: str, size_bytes: int) -> int:
     done = 0
-    with path.open("xb") as file:
+    with path.open("wb") as file:
         while chunk := response.read(CHUNK_BYTES):
             done += len(chunk)
             if done > size_bytes:

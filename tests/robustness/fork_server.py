@@ -145,6 +145,7 @@ def _can_mount() -> bool:
 def _serve(errors: Path) -> None:
     for name in LOADED:
         importlib.import_module(name)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     results = os.fdopen(os.dup(1), "w")  # commands have 1 and 2 for themselves
     for line in sys.stdin:
         order = json.loads(line)
@@ -162,9 +163,8 @@ def _serve(errors: Path) -> None:
 
 
 def _ended(order: Order, errors: Path) -> Ended:
-    changes = mmap.mmap(-1, 8)  # shared with the child
+    changes = mmap.mmap(-1, 9)  # shared with the child; the last byte: it has begun
     errors.write_bytes(b"")
-    start = time.monotonic()
     child = os.fork()
     if child == 0:
         try:
@@ -173,6 +173,9 @@ def _ended(order: Order, errors: Path) -> Ended:
             errors.write_text(traceback.format_exc())
         finally:
             os._exit(121)  # not reached
+    while not changes[8] and not os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+        time.sleep(0.001)
+    start = time.monotonic()
     signals = sorted((start + seconds, number) for seconds, number in order.signals)
     status = None
     while status is None:
@@ -211,6 +214,7 @@ def _become_the_command(order: Order, changes: mmap.mmap, errors: Path) -> None:
     sys.argv = ["cli.py", *order.arguments]
     torch.set_num_threads(1)
     _count_changes(order, changes)
+    changes[8] = 1
     code = main(order.arguments)
     try:
         for stream in (sys.stdout, sys.stderr):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from artifacts.run_lock import locked_run
 from storage.temporary import TEMPORARY_PREFIX
 from tests.robustness.conftest import NoteOutcomes
 from tests.robustness.fork_server import ForkServer
@@ -48,14 +49,15 @@ def test_stopped_command_tells_it_and_leaves_old_or_new_files(
         moment = moments.uniform(BEGUN, 0.8 * whole.seconds)
         signals = [(moment, number), (moment + 0.01, number)][: 1 + twice]
         ended = server.run(words, tmp_path, signals=signals)
-        assert ended.status in (128 + number, whole.status), ended
+        # The second one may come when the command has ended, and only Python has not.
+        assert ended.status in (128 + number, whole.status, *([-number] if twice else [])), ended
         assert "Traceback" not in ended.errors, ended
         assert "internal" not in ended.errors, ended
         if ended.status == 128 + number:
             assert f"stopped by {number.name}; what was finished is kept" in ended.errors
         require_whole(run, old, new)
         found[outcome(run, command, old)] += 1
-        if not twice:  # who asks twice does not wait for what is put in order
+        with locked_run(run):  # the next command removes what this one had no time for
             assert not list(run.root.rglob(f"{TEMPORARY_PREFIX}*")), ended
     note_outcomes(f"stopped: {name}", found)
 
