@@ -24,8 +24,10 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 """
 PROGRAM = """
-import json, sys
+import contextlib, json, sys
 from commands.main import main
+with contextlib.suppress(ImportError):
+    import timm  # whose library of downloads is loaded with it
 codes = [main(command) for command in json.loads(sys.argv[1])]
 json.dump(codes, open(sys.argv[2], "w"))
 """
@@ -61,7 +63,6 @@ def test_work_is_done_without_a_network(tiny_npz: Path, tmp_path: Path) -> None:
         ["compare", "runs"],
         ["verify"],
         ["datasets", "--json"],
-        ["models"],
         ["doctor"],
     ]
     codes = tmp_path / "codes.json"

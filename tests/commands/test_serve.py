@@ -269,13 +269,8 @@ def test_other_machines_are_warned_about(finished_run: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "wanted"),
     [
-        ([], {"localhost": 200, "model.test": 421, "other.test": 421}),
         (["--allow-host", "model.test"], {"localhost": 200, "model.test": 200, "other.test": 421}),
         (["--host", "0.0.0.0"], {"localhost": 200, "model.test": 200, "other.test": 200}),
-        (
-            ["--host", "0.0.0.0", "--allow-host", "model.test"],
-            {"127.0.0.1": 200, "model.test": 200, "other.test": 421},
-        ),
     ],
 )
 def test_names_that_are_answered_follow_from_the_options(

@@ -23,7 +23,7 @@ USUAL_SECONDS = 2.0  # milliseconds where the machine is free; here attackers an
 
 @pytest.fixture
 def server() -> Iterator[StubServer]:
-    with running_stub(timeout_seconds=5.0, max_body_bytes=4_000_000) as server:
+    with running_stub(timeout_seconds=3.0, max_body_bytes=4_000_000) as server:
         server.is_well()
         yield server
         assert server.process.poll() is None
