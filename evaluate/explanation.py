@@ -129,19 +129,27 @@ def with_output(model: onnx.ModelProto, name: str) -> bytes:
 
 def module_path(node: onnx.NodeProto) -> str | None:
     """Return the path of the module that a node came from, where torch's exporter wrote it."""
-    for entry in node.metadata_props:
-        if entry.key == SCOPES:
-            scopes = ast.literal_eval(entry.value)
-            return scopes[-2] if len(scopes) > 1 and scopes[-2] else None
-    return None
+    scopes = _scopes(node)
+    return scopes[-2] or None if len(scopes) > 1 else None
 
 
 def traced_name(node: onnx.NodeProto) -> str | None:
     """Return the name of the traced operation that a node computes, where the exporter wrote it."""
+    scopes = _scopes(node)
+    return scopes[-1] if scopes else None
+
+
+def _scopes(node: onnx.NodeProto) -> list[str]:
+    """Return the names around a node, outermost first; none where the file says something else."""
     for entry in node.metadata_props:
         if entry.key == SCOPES:
-            return str(ast.literal_eval(entry.value)[-1])
-    return None
+            try:
+                found = ast.literal_eval(entry.value)
+            except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+                return []
+            if isinstance(found, list):
+                return [str(name) for name in found]
+    return []
 
 
 def _departure(found: Value, wanted: Value, limit: float) -> _Departure | None:

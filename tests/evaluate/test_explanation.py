@@ -120,6 +120,13 @@ def test_module_path_and_traced_name_are_those_of_the_exporters_metadata() -> No
     assert (module_path(node), traced_name(node)) == (None, "sub")
 
 
+@pytest.mark.parametrize("value", ["", "[" * 10_000, "7", "{}", "f()", "\0", "-" * 100_000 + "1"])
+def test_scopes_that_are_no_list_are_no_scopes(value: str) -> None:
+    node = NodeProto()
+    node.metadata_props.add(key="pkg.torch.onnx.name_scopes", value=value)
+    assert (module_path(node), traced_name(node)) == (None, None)
+
+
 def write(path: Path, nodes: list[NodeProto], weight: NDArray[np.float32] = WEIGHT) -> Path:
     return write_model(path, nodes, weight=weight)
 

@@ -10,8 +10,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from artifacts.files import sha256_of_file
-from errors import ArtifactError
+from errors import ArtifactError, UnfinishedError
 from evaluate.external_data import external_files
+from evaluate.first_run import first_run
 from evaluate.onnx_runtime import OnnxRunner
 from tests.evaluate.onnx_files import images_of, linear, linear_nodes, write_model
 
@@ -101,6 +102,17 @@ def pipe(weight: TensorProto, folder: Path) -> None:
         (set_entry("location", ""), "linear.onnx", "'weight' lies in ''"),
         (set_entry("offset", "-4"), "linear.onnx", "offset '-4' and length '48' are no sizes"),
         (set_entry("length", "x"), "linear.onnx", "length 'x' are no sizes"),
+        (
+            set_entry("offset", "9" * 5000),
+            "linear.onnx",
+            "offset '9{30}' and length '48' are",
+        ),
+        (set_entry("offset", "\u0664"), "linear.onnx", "are no sizes"),  # a digit, not of theirs
+        (
+            set_entry("offset", str(10**18)),
+            "weight",
+            "too short for linear.onnx: wanted 10{16}48",
+        ),
         (set_entry("offset", "4"), "weight", "is too short for linear.onnx: wanted 52 bytes, f"),
         (shorten, "weight", "is too short for linear.onnx: wanted 48 bytes, found 47"),
         (remove, "weight", "no such file"),
@@ -153,3 +165,15 @@ def test_weights_are_found_wherever_a_model_can_have_them(
     hide(model)
     with pytest.raises(ArtifactError, match="'c' lies in '/etc/passwd'"):
         external_files(model, path)
+
+
+def test_offset_beyond_the_end_is_an_error_where_no_length_is_told(path: Path) -> None:
+    model = loaded(path)
+    weight = next(w for w in model.graph.initializer if w.name == "weight")
+    lies_at = next(entry.value for entry in weight.external_data if entry.key == "location")
+    del weight.external_data[:]
+    for key, value in (("location", lies_at), ("offset", "40")):
+        weight.external_data.add(key=key, value=value)
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(UnfinishedError, match=r"linear\.onnx: ONNX Runtime cannot load it"):
+        first_run(str(path), None, {}, {})
