@@ -11,6 +11,7 @@ from artifacts.export_records import Export, Reference, Variant
 from artifacts.files import sha256_of_file
 from artifacts.json_records import read_record
 from artifacts.run_directory import RunDirectory
+from artifacts.shell import pasteable
 from artifacts.training_records import DatasetSpec, Imported, ModelSpec, Recipe, Sha256, Training
 from errors import ArtifactError
 
@@ -82,7 +83,7 @@ def exported_network(run: RunDirectory, precision: str) -> ExportedNetwork:
         ArtifactError: it was not exported, or a link of the chain does not hold.
     """
     trained = trained_network(run)
-    hint = f"export it with: python cli.py export --run {run.root}"
+    hint = f"export it with: {pasteable('export', f'--run={run.root}')}"
     if not run.export.is_file():
         raise ArtifactError(str(run.root), "no exported network here", hint=hint)
     export = read_record(run.export, Export)

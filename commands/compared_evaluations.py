@@ -9,6 +9,7 @@ from artifacts.evaluation_records import Evaluation
 from artifacts.export_records import Export
 from artifacts.json_records import read_record
 from artifacts.run_directory import RunDirectory
+from artifacts.shell import pasteable
 from artifacts.verification import stale
 from commands.console import log
 from commands.run_names import expanded, labels_of
@@ -89,7 +90,7 @@ def _found_in_run(run: RunDirectory) -> list[_Found]:
         raise ArtifactError(
             str(run.root),
             "has no evaluation of what was exported last" if paths else "has no evaluation",
-            hint=f"evaluate a variant with: python cli.py evaluate --run {run.root}",
+            hint=f"evaluate a variant with: {pasteable('evaluate', f'--run={run.root}')}",
         )
     return sorted(found, key=_order)  # float32 first, since the first one is the baseline
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from artifacts.choices import BF16_OPSET, DEFAULT_OPSET, OPSETS, Precision
+from artifacts.shell import pasteable
 from commands.evaluate_options import Values, number_list
 from commands.networks import model_option, pretrained_option
 from commands.options import (
@@ -166,7 +167,7 @@ def command(
 
 def _next(run: Path, precision: Precision) -> str:
     which = "" if precision == "float32" else f" --precision {precision}"
-    return f"python cli.py evaluate --run {run}{which}"
+    return pasteable("evaluate", f"--run={run}") + which
 
 
 def _external_data_pairs(variant: "Variant") -> list[tuple[str, str]]:

@@ -25,6 +25,8 @@ COMMANDS = (
 )
 EXIT_USAGE = UsageError.exit_code
 EXIT_UNFINISHED = UnfinishedError.exit_code
+# What the system says of them needs no more words.
+_TOLD_BY_THE_SYSTEM = (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.ENAMETOOLONG)
 
 
 class Stopped(BaseException):
@@ -183,7 +185,7 @@ def told_error(error: BaseException) -> int:
     # torch's is a RuntimeError of this name; torch itself may not even be loaded here.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return _told("out of memory", "try a smaller batch size", EXIT_UNFINISHED)
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EROFS, errno.EDQUOT):
+    if isinstance(error, OSError) and error.errno in _TOLD_BY_THE_SYSTEM:
         name = error.filename or "a file or stream"
         return _told(f"{name}: {error.strerror}", None, EXIT_UNFINISHED)
     what = str(error).strip().splitlines()

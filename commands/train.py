@@ -12,6 +12,7 @@ from artifacts.choices import (
     TRAINING_PRECISIONS,
     RecipeName,
 )
+from artifacts.shell import pasteable
 from commands.networks import model_option, pretrained_option
 from commands.options import (
     LARGEST_BATCH,
@@ -225,6 +226,6 @@ def command(
             ("time", f"{training.seconds:.1f} s on {training.device}"),
             ("run", str(written.root)),
             *watch,
-            ("next", f"python cli.py export --run {written.root}"),
+            ("next", pasteable("export", f"--run={written.root}")),
         ],
     )

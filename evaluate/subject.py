@@ -11,6 +11,7 @@ from artifacts.environment import is_installed
 from artifacts.evaluation_records import EvaluatedModel
 from artifacts.logits import load_reference
 from artifacts.run_directory import RunDirectory, default_run
+from artifacts.shell import pasteable
 from data import Dataset
 from errors import ArtifactError, UnusableError, UsageError
 from evaluate.foreign import require_same_files, tried_file
@@ -185,5 +186,5 @@ def require_same_split(path: Path, dataset: Dataset) -> None:
         str(path),
         f"was computed on another test split than {dataset.name}'s"
         f" (sha256 {reference.split_sha256[:12]}, found {dataset.test.sha256[:12]})",
-        hint=f"export again with: python cli.py export --run {path.parent}",
+        hint=f"export again with: {pasteable('export', f'--run={path.parent}')}",
     )

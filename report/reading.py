@@ -9,6 +9,7 @@ from artifacts.files import sha256_of_file
 from artifacts.history import read_history
 from artifacts.json_records import read_record
 from artifacts.run_directory import RunDirectory
+from artifacts.shell import pasteable
 from artifacts.training_records import Epoch, Imported, Recipe, Training
 from artifacts.verification import Link, checked_links
 from errors import ArtifactError
@@ -89,7 +90,7 @@ def read_run(run: RunDirectory, name: str) -> RunRecords:
             raise ArtifactError(
                 str(run.root),
                 f"its chain of hashes is broken: {link.detail}",
-                hint=f"see all of it with: python cli.py verify {run.root} --no-recompute",
+                hint=f"see all of it with: {pasteable('verify --no-recompute --', run.root)}",
             )
     trained = run.training.is_file()
     export = read_record(run.export, Export) if run.export.is_file() else None

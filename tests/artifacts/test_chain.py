@@ -104,7 +104,7 @@ def test_old_export_is_refused_when_the_network_was_trained_again(hand_made: Han
     refusal = refusal_of_export(hand_made.directory)
     assert refusal.subject == str(hand_made.directory.root / "model.onnx")
     assert "other weights than weights.safetensors now holds" in refusal.problem
-    assert str(refusal.hint).endswith(f"--run {hand_made.directory.root}")
+    assert str(refusal.hint).endswith(f"--run={hand_made.directory.root}")
     hand_made.export()
     assert exported_network(hand_made.directory, "float32").trained.model == RECIPE.model
 

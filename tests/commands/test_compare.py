@@ -138,7 +138,7 @@ def test_what_cannot_be_compared_is_refused(
 def test_run_without_evaluations_is_told_how_to_get_some(capsys: Capture, run: Path) -> None:
     shutil.rmtree(run / "evaluations")
     assert main(["compare", str(run)]) == 4
-    assert "python cli.py evaluate --run" in capsys.readouterr().err
+    assert "python cli.py evaluate --run=" in capsys.readouterr().err
 
 
 def test_runs_and_files_are_rows_of_one_table(capsys: Capture, run: Path) -> None:
