@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.robustness.fork_server import ForkServer
-from tests.robustness.interrupted import COMMANDS, contents, copy_of, words_of
+from tests.robustness.interrupted import COMMANDS, copy_of, words_of
 
 SEVERAL = {
-    **{name: command.words for name, command in COMMANDS.items() if name != "export"},
+    **{name: COMMANDS[name].words for name in ("train", "evaluate")},
     "verify": ("verify", "RUN", "--no-recompute"),
     "compare": ("compare", "RUN"),
     "datasets": ("datasets", "--json"),
@@ -34,8 +34,6 @@ def test_reader_that_is_gone_changes_nothing(
     ended = server.run(words(name, run.root, tiny_npz), tmp_path, **streams)
     assert ended.status in (0, 1), ended
     assert "error" not in ended.errors, ended
-    if name == "report":
-        assert "report.html" in contents(run)
 
 
 @pytest.mark.parametrize("name", ["evaluate", "verify", "compare", "help"])
