@@ -58,7 +58,8 @@ def folded(name: str, width: int) -> list[str]:
     """Return a name in lines, broken after a hyphen, slash or the like where that is possible."""
     lines = [""]
     for piece in _PIECES.findall(in_one_line(name)):
-        for part in chop_cells(piece, width):
+        # What takes no place on the screen, such as a lone modifier, is left out by rich.
+        for part in chop_cells(piece, width) or [piece]:
             if cell_len(lines[-1] + part) > width:
                 lines.append("")
             lines[-1] += part

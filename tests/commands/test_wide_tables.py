@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -41,6 +41,7 @@ def test_table_fits_to_the_last_column_of_the_terminal(capsys: Capture) -> None:
 
 
 @given(st.text(max_size=60), st.integers(2, 20))
+@example("\N{EMOJI MODIFIER FITZPATRICK TYPE-1-2}", 2)  # takes no place by itself
 def test_folded_name_has_all_of_it_and_is_no_wider(name: str, width: int) -> None:
     printable = "".join(letter for letter in name if letter.isprintable())
     lines = folded(printable, width)
