@@ -3,13 +3,19 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test install lint types clean
+.PHONY: demo test faults install lint types clean
 
 demo: install
 	$(BIN)/python cli.py pipeline --models mlp,lenet5,resnet18 --dataset digits --provider cpu
 
 test: lint types
 	$(BIN)/python -m pytest
+
+# The long runs behind docs/robustness.md, on a quiet machine: more than an hour.
+faults: install
+	$(BIN)/python -m benchmarks.faults raw
+	$(BIN)/python -m benchmarks.faults count
+	$(BIN)/python -m benchmarks.faults page
 
 lint: install
 	$(BIN)/ruff check --no-cache .

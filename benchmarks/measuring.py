@@ -25,10 +25,9 @@ def measurement_head() -> dict[str, Any]:
 
     Of paths outside the project only the last part is kept: where they lay says nothing.
     """
-    module = f"benchmarks.{Path(sys.argv[0]).stem}"
     arguments = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
     return {
-        "command": shlex.join(["python", "-m", module, *arguments]),
+        "command": shlex.join(["python", "-m", _module_started(), *arguments]),
         "commit": _git("rev-parse", "HEAD"),
         "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
         "environment": current_environment().model_dump(),
@@ -77,6 +76,12 @@ def write_measurement(path: Path, document: dict[str, Any]) -> None:
     write_bytes(path, (json.dumps(document, indent=2) + "\n").encode())
 
 
+def read_measurement(path: Path) -> dict[str, Any]:
+    """Return what `write_measurement` wrote."""
+    document: dict[str, Any] = json.loads(path.read_text())
+    return document
+
+
 def ratio_summary(seconds: list[float], ours: list[float]) -> dict[str, Any]:
     """Return a contender's median and how many times ours it took: median, least and most."""
     ratios = [theirs / own for theirs, own in zip(seconds, ours, strict=True)]
@@ -89,6 +94,12 @@ def ratio_summary(seconds: list[float], ours: list[float]) -> dict[str, Any]:
             "max": round(max(ratios), 3),
         },
     }
+
+
+def _module_started() -> str:
+    spec = sys.modules["__main__"].__spec__
+    assert spec is not None, "started as python -m"
+    return spec.name.removesuffix(".__main__")
 
 
 def _git(*arguments: str) -> str:

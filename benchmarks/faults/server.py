@@ -296,7 +296,7 @@ SERVER_FAULTS = tuple(
             f"{_ATTACKS}::test_images_as_large_as_allowed_are_decoded_one_at_a_time",
         ),
         (
-            "a PNG that declares 60,000 x 60,000 pixels",
+            "an image request that declares 60,000 x 60,000 pixels",
             huge_image,
             "PIL.Image.open()",
             "422 before it is decoded",
