@@ -6,7 +6,6 @@ session is asked what it got, and every node's place is read back.
 """
 
 import os
-import re
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -23,7 +22,7 @@ from artifacts.export_records import TensorSpec
 from artifacts.logits import Logits
 from errors import UnfinishedError, UnusableError, UsageError
 from evaluate.native_output import captured_native_output
-from evaluate.provider_errors import cause_and_remedy
+from evaluate.runtime_errors import reason, run_error, unknown_option, unusable
 from evaluate.session_options import GPU_PROVIDERS, SessionOptions
 from evaluate.watchdog import WATCHDOG, Watch
 
@@ -32,9 +31,6 @@ ONNX_RUNTIME_VERSION: str = onnxruntime.__version__
 _NUMPY_NAMES = {"float": "float32", "double": "float64"}  # ONNX Runtime's others are numpy's
 # What it prints of a run that fails is in the exception too; standard error is ours.
 _SILENT = 4
-_SOURCES = re.compile(
-    r"^\[ONNXRuntimeError\] : \d+ : \w+ : |/onnxruntime_src/\S+:\d+ .*?\) (?=[A-Z])"
-)
 
 
 class OnnxRunner:
@@ -95,7 +91,7 @@ class OnnxRunner:
             raise self._load_error(model, directory, failure, printed.text) from failure
         self.session_providers = tuple(self._session.get_providers())
         if self.session_providers[0] != self.full_name:
-            raise _unusable(
+            raise unusable(
                 asked.provider, f"ONNX Runtime gave {self.session_providers[0]}", printed.text
             )
         self._require_options()
@@ -131,11 +127,11 @@ class OnnxRunner:
         provider = self.asked.provider
         for option in self.asked.provider_options:
             if f'nknown provider option: "{option}"' in f"{printed}\n{failure}":
-                return _unknown_option(provider, option, "ONNX Runtime does not know it")
+                return unknown_option(provider, option, "ONNX Runtime does not know it")
         if self.full_name == CPU or not loads_on_cpu(model, directory):
-            problem = f"ONNX Runtime cannot load it: {_reason(failure)}"
+            problem = f"ONNX Runtime cannot load it: {reason(failure)}"
             return UnfinishedError(self.name, problem)
-        return _unusable(provider, str(failure), printed)
+        return unusable(provider, str(failure), printed)
 
     def _require_options(self) -> None:
         """Refuse options that the session does not have: the CPU provider ignores them all."""
@@ -143,7 +139,7 @@ class OnnxRunner:
         for name in self.asked.provider_options:
             if name not in had:
                 known = ", ".join(sorted(had)) or "none at all"
-                raise _unknown_option(self.asked.provider, name, f"it has {known}")
+                raise unknown_option(self.asked.provider, name, f"it has {known}")
 
     def run(self, values: NDArray[np.generic], output: str | None = None) -> NDArray[Any]:
         """Return an output, the first unless named, for the values of the first input.
@@ -174,7 +170,7 @@ class OnnxRunner:
         try:
             results: list[Any] = self._session.run(names, {self.inputs[0].name: values}, options)
         except Exception as error:  # its errors share no base class but this one
-            raise _run_error(self._watch, error, is_ended=options.terminate) from error
+            raise run_error(self._watch, error, is_ended=options.terminate) from error
         finally:
             self._watch.running = None
         return results
@@ -190,7 +186,7 @@ class OnnxRunner:
         try:
             return BoundRun(self._session, self._watch, name, values, output, classes, device)
         except Exception as error:  # its errors share no base class but this one
-            raise _run_error(self._watch, error, is_ended=False) from error
+            raise run_error(self._watch, error, is_ended=False) from error
 
 
 class BoundRun:
@@ -233,7 +229,7 @@ class BoundRun:
             self._session.run_with_iobinding(self._binding, options)
             self._binding.synchronize_outputs()
         except Exception as error:  # its errors share no base class but this one
-            raise _run_error(self._watch, error, is_ended=options.terminate) from error
+            raise run_error(self._watch, error, is_ended=options.terminate) from error
         finally:
             self._watch.running = None
 
@@ -317,29 +313,3 @@ def loads_on_cpu(model: Path | bytes, directory: Path | None = None) -> bool:
         except Exception:  # its errors share no base class but this one
             return False
     return True
-
-
-def _unusable(provider: str, failure: str, printed: str) -> UnusableError:
-    cause, remedy = cause_and_remedy(failure, printed)
-    return UnusableError(f"--provider {provider}", f"not usable here: {cause}", hint=remedy)
-
-
-def _unknown_option(provider: str, name: str, known: str) -> UsageError:
-    return UsageError(
-        f"--provider-option {name}", f"the {provider} provider has no such option: {known}"
-    )
-
-
-def _run_error(watch: Watch, error: Exception, *, is_ended: bool) -> UnfinishedError:
-    if is_ended:
-        return UnfinishedError(
-            watch.name,
-            f"the graph was ended: a run lasted longer than {watch.seconds:g} seconds",
-            hint="evaluate, predict and serve allow it more with --model-timeout",
-        )
-    return UnfinishedError(watch.name, f"the graph failed: {_reason(error)}")
-
-
-def _reason(error: Exception) -> str:
-    """Return what ONNX Runtime says, in one line, without its source's files and functions."""
-    return _SOURCES.sub("", " ".join(str(error).split()))

@@ -1,4 +1,4 @@
-"""A thread that ends runs which last longer than they may, and costs the others half a microsecond.
+"""A thread that ends runs which last longer than they may; the others only note when they began.
 
 ONNX Runtime looks at `RunOptions.terminate` between nodes, and before each turn of a loop. A single
 node that computes for hours never looks: only the end of the process ends it.
