@@ -103,8 +103,9 @@ def outcome(run: RunDirectory, command: Command, old: dict[str, bytes]) -> str:
         return BETWEEN
     broken = [link for link in checked_links(run) if link.holds is False]
     assert broken == []
-    now = contents(run)
-    finished = [name for name in old if name != "resume.pt"]  # that one changes on the way
-    if all(now.get(name) == old[name] for name in finished):
+    now, before = contents(run), dict(old)
+    for there in (now, before):
+        there.pop("resume.pt", None)  # it changes on the way
+    if now == before:
         return OLD
-    return NEW if now.keys() >= old.keys() else BETWEEN
+    return NEW if now.keys() >= before.keys() else BETWEEN
