@@ -144,6 +144,7 @@ def _evidence(opened: Opened, options: EvaluationOptions, on_step: OnStep) -> Ev
         parity=_parity(opened, sums, names),
         loss=loss_of(opened, sums.parity, options.gates.max_accuracy_drop),
         independence=_independence(opened),
+        fixed_batch=opened.form.batch if opened.subject.trained else None,
         accuracy=sums.onnx.record(names),
         shown=sums.shown.record(
             labelled=opened.dataset.labelled, softmaxed=opened.output.probabilities

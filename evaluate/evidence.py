@@ -33,6 +33,7 @@ class Evidence:
     parity: ParityRecord | None
     loss: AccuracyLoss | None
     independence: BatchIndependence | None
+    fixed_batch: int | None  # of a run's own graph, which should take any number of images
     accuracy: AccuracyRecord
     shown: ShownExamples | None = None
     timings: Timings = field(default_factory=Timings)

@@ -58,6 +58,7 @@ def failures_of(evidence: Evidence, gates: Gates) -> tuple[str, ...]:
         *provider_failures(evidence.provider, evidence.full_name),
         *(parity_failures(parity, gates) if parity else output_failures(accuracy)),
         *independence_failures(evidence.independence),
+        *fixed_batch_failures(evidence.fixed_batch),
         *(
             (*accuracy_failures(accuracy, parity, gates), *loss_failures(evidence.loss))
             if evidence.labelled
@@ -130,6 +131,13 @@ def independence_failures(independence: BatchIndependence | None) -> list[str]:
         return []
     by = "" if independence.max_abs is None else f", by up to {independence.max_abs:.3g}"
     return [f"batch: an image gets other logits alone than among others{by}"]
+
+
+def fixed_batch_failures(fixed_batch: int | None) -> list[str]:
+    """Return a line where a run's graph, which is exported for any batch, takes one size only."""
+    if fixed_batch is None:
+        return []
+    return [f"batch: the graph takes {fixed_batch} images at a time, and no other number"]
 
 
 def accuracy_failures(

@@ -79,6 +79,11 @@ def one_nan(values: Any) -> Any:
     return values
 
 
+def two_at_a_time(model: ModelProto) -> None:
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_value = 2
+
+
 DROPOUT = in_front_of_logits(
     [helper.make_node("Dropout", ["before", "ratio", "training"], ["logits"], name="dropout")],
     [tensor("ratio", 0.5), tensor("training", True, np.bool_)],
@@ -106,8 +111,9 @@ PERMUTED = in_front_of_logits(
         (PERMUTED, ["logits differ by more", "unexplained flips"]),
         (DROPOUT, ["logits differ by more", "unexplained flips"]),
         (BATCH_NORM, ["logits differ by more", "batch: an image gets other logits alone"]),
+        (two_at_a_time, ["batch: the graph takes 2 images at a time"]),
     ],
-    ids=["weight", "nan", "mean", "std", "permuted", "dropout", "batch-norm"],
+    ids=["weight", "nan", "mean", "std", "permuted", "dropout", "batch-norm", "fixed-batch"],
 )
 def test_broken_export_fails_for_its_reason(
     capsys: Capture, run: Path, change: Change, reasons: list[str]

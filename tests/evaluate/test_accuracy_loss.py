@@ -74,6 +74,7 @@ def test_loss_is_one_of_the_gates() -> None:
         parity=PARITY,
         loss=None,
         independence=None,
+        fixed_batch=None,
         accuracy=accuracy_of(980),
     )
     assert failures_of(sound, Gates()) == ()
