@@ -31,10 +31,12 @@ PURPOSES = {
     "onnxruntime": "running graphs, where there is no wheel for GPUs",
     "onnxruntime-gpu": "running graphs",
     "onnxscript": "torch's exporter needs it",
+    "optimum-onnx": "a contender of the benchmarks",
     "optuna": "`tune`",
     "pillow": "image files",
     "platformdirs": "where the cache lies",
     "playwright": "tests of pages",
+    "polygraphy": "a contender of the benchmarks",
     "prometheus-client": "`/metrics`",
     "psutil": "free memory, other processes",
     "pydantic": "records",
@@ -64,8 +66,8 @@ with `pyproject.toml` and `constraints.txt`. A licence is what the package's own
 ## Direct
 
 {direct}
-`keras`, `tensorflow` and `optuna` are in no environment unless their extra is installed, and are
-not pinned.
+`keras`, `tensorflow`, `optimum-onnx`, `polygraphy` and `optuna` are in no environment unless their
+extra is installed, and are not pinned.
 
 ## All others that `constraints.txt` pins
 

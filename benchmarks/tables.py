@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks.detection_tables import DETECTION, detection_table
 from benchmarks.evaluation_tables import (
     COST,
     EVALUATIONS,
@@ -86,6 +87,7 @@ def page(folder: Path = RESULTS) -> str:
         *(SERVING + "\n" + serving_table(measured) for measured in _read(folder, "serving.json")),
         MEMORY,
         *(memory_table(measured) for measured in _read(folder, "evaluation-memory.json")),
+        *(DETECTION + "\n" + detection_table(one) for one in _read(folder, "detection.json")),
         ZOO,
         *(zoo_table(measured) for measured in _read(folder, "zoo-*.json")),
     ]

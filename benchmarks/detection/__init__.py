@@ -1,0 +1,1 @@
+"""Planted faults and sound networks, given to this project and to what people use instead."""

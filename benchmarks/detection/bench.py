@@ -1,0 +1,179 @@
+"""The sound network, the faults in it and around it, and who found them."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+
+from artifacts.chain import trained_network
+from artifacts.logits import Images
+from artifacts.run_directory import RunDirectory
+from artifacts.training_records import ModelSpec
+from benchmarks.detection.bare import bare_export
+from benchmarks.detection.materials import (
+    SOUND_MEAN,
+    SOUND_STD,
+    colour_digits,
+    done,
+    onnxproof,
+    sound_network,
+    trained_classifier,
+    truncated,
+    varied_dataset,
+)
+from benchmarks.detection.others import Case, verdicts_of_others
+from benchmarks.detection.ours import run_with_another_file, verdict
+from benchmarks.detection.planted import FAULTS, Planted
+from data import load_dataset
+from models.classifier import Classifier
+from models.weights import copied_weights, write_weights
+
+Row = dict[str, Any]
+MODEL = "resnet18"
+EPOCHS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """A network that learned, as a run and for others.
+
+    Attributes:
+        folder: where everything lies.
+        dataset: its .npz.
+        run: of the network, exported.
+        model: what it is.
+        sound: the same in PyTorch.
+        stale: an earlier training of it.
+        images: uint8 images_NCHW of the test split.
+    """
+
+    folder: Path
+    dataset: Path
+    run: Path
+    model: ModelSpec
+    sound: Classifier
+    stale: Classifier
+    images: Images
+
+    @property
+    def weights(self) -> Path:
+        """Where the sound classifier's weights lie for others."""
+        return self.folder / "sound.safetensors"
+
+    def case(self, classifier: Classifier, name: str, **options: Any) -> Case:
+        """Return the file that others are given."""
+        path = self.folder / f"{name}.onnx"
+        fixed_batch = options.pop("fixed_batch", False)
+        shape = (self.model.in_channels, *self.model.image_size)
+        bare_export(classifier.network, shape, path, fixed_batch=fixed_batch)
+        model = self.model.model_dump()
+        return Case(onnx=path, weights=self.weights, model=model, dataset=self.dataset, **options)
+
+
+def made_bench(folder: Path) -> Bench:
+    """Train the network twice and export it."""
+    dataset = folder / "colours.npz"
+    colour_digits(dataset)
+    for name, epochs in (("earlier", 1), (MODEL, EPOCHS)):
+        options = ("--model", MODEL, "--dataset", str(dataset), "--epochs", str(epochs))
+        done(onnxproof("train", *options, "--run", name, folder=folder))
+    done(onnxproof("export", "--run", MODEL, folder=folder))
+    trained = trained_network(RunDirectory(folder / MODEL))
+    bench = Bench(
+        folder=folder,
+        dataset=dataset,
+        run=trained.run.root,
+        model=trained.model,
+        sound=trained_classifier(trained),
+        stale=trained_classifier(trained_network(RunDirectory(folder / "earlier"))),
+        images=load_dataset(str(dataset)).test.images,
+    )
+    write_weights(bench.weights, copied_weights(bench.sound))
+    return bench
+
+
+def planted_faults(bench: Bench) -> list[Row]:
+    """Return a row a fault: what it changes, and who found it."""
+
+    def earlier(deployed: Classifier) -> None:
+        deployed.load_state_dict(bench.stale.state_dict())
+
+    rows: list[Row] = []
+    cases = []
+    for fault in (*FAULTS, Planted(name="a file of an earlier training", plant=earlier)):
+        deployed = fault.deployed(bench.sound)
+        place = bench.folder / "planted"
+        run_with_another_file(bench.run, place, deployed, fixed_batch=fault.fixed_batch)
+        row = {"fault": fault.name, **_changes(bench, deployed), "ours": verdict(place)}
+        shutil.rmtree(place)
+        cases.append(bench.case(deployed, str(len(rows)), fixed_batch=fault.fixed_batch))
+        rows.append(_told(row))
+    return _with_others(rows, cases)
+
+
+def faults_around(bench: Bench) -> list[Row]:
+    """Return a row for each fault of what is around a file that is sound."""
+    cases = [bench.case(bench.sound, "sound"), bench.case(bench.sound, "sound", device="cuda")]
+    whole = bench.dataset.with_suffix(".whole")
+    bench.dataset.rename(whole)
+    try:
+        truncated(whole, bench.dataset)
+        shorter = verdict(bench.run)
+    finally:
+        whole.replace(bench.dataset)
+    rows = [
+        {"fault": "the test split lost its last tenth", "ours": shorter},
+        {"fault": "CUDA asked for, the CPU is used", "ours": verdict(bench.run, provider="cuda")},
+    ]
+    return _with_others([_told(row) for row in rows], cases)
+
+
+def sound_networks(folder: Path, names: tuple[str, ...]) -> list[Row]:
+    """Return a row a network: who found something although there is nothing to find."""
+    dataset = folder / "varied.npz"
+    images = varied_dataset(dataset).test.images
+    normalization = [
+        word
+        for option, values in (("--mean", SOUND_MEAN), ("--std", SOUND_STD))
+        for word in (option, ",".join(map(str, values)))
+    ]
+    rows, cases = [], []
+    for number, name in enumerate(names):
+        weights = folder / f"weights-{number}.safetensors"
+        classifier = sound_network(name, images, weights)
+        place = folder / f"sound-{number}"
+        network = ("--model", name, "--checkpoint", str(weights), "--dataset", str(dataset))
+        done(onnxproof("export", *network, *normalization, "--run", str(place), folder=folder))
+        rows.append(_told({"network": name, "ours": verdict(place)}))
+        trained = trained_network(RunDirectory(place))
+        path = folder / f"sound-{number}.onnx"
+        bare_export(classifier.network, trained.dataset.image_shape, path)
+        model = trained.model.model_dump()
+        cases.append(Case(onnx=path, weights=trained.run.weights, model=model, dataset=dataset))
+    return _with_others(rows, cases)
+
+
+def _changes(bench: Bench, deployed: Classifier) -> Row:
+    """Return how many answers of the test split a fault changes in PyTorch, and its logits."""
+    with torch.inference_mode():
+        images = torch.from_numpy(bench.images.copy())
+        sound, found = bench.sound(images), deployed(images)
+    difference = (found - sound).abs().max()
+    return {
+        "examples": len(images),
+        "answers_changed": int((sound.argmax(dim=1) != found.argmax(dim=1)).sum()),
+        "largest_logit_difference": float(difference) if difference.isfinite() else None,
+    }
+
+
+def _with_others(rows: list[Row], cases: list[Case]) -> list[Row]:
+    found = verdicts_of_others(cases, lambda one: click.echo(f"others: {one}", err=True))
+    return [row | {"others": others} for row, others in zip(rows, found, strict=True)]
+
+
+def _told(row: Row) -> Row:
+    click.echo(row, err=True)
+    return row
