@@ -14,7 +14,8 @@ test: lint types
 # The long runs behind docs/robustness.md, on a quiet machine: more than an hour.
 faults: install
 	$(BIN)/python -m benchmarks.faults raw
-	$(BIN)/python -m benchmarks.faults count
+	$(BIN)/python -m benchmarks.faults damages
+	$(BIN)/python -m benchmarks.faults kills
 	$(BIN)/python -m benchmarks.faults page
 
 lint: install

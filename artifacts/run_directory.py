@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from errors import ArtifactError
+from storage.temporary import TEMPORARY_PREFIX
 from storage.writing import write_bytes
 from untrusted.files import content_of_file
 
@@ -74,6 +75,11 @@ class RunDirectory:
     def evaluations(self) -> Path:
         """The directory of all evaluations."""
         return self.root / "evaluations"
+
+    def evaluation_records(self) -> list[Path]:
+        """Return the records in it by name, less what a killed process left half written."""
+        found = self.evaluations.glob("*.json")
+        return sorted(path for path in found if not path.name.startswith(TEMPORARY_PREFIX))
 
     @property
     def report(self) -> Path:

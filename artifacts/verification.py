@@ -85,7 +85,7 @@ def _export_links(run: RunDirectory) -> Iterator[Link]:
 
 def _evaluation_links(run: RunDirectory) -> Iterator[Link]:
     export = _read(run.export, Export) if run.export.is_file() else None
-    for path in sorted(run.evaluations.glob("*.json")):
+    for path in run.evaluation_records():
         name = f"{path.parent.name}/{path.name}"
         evaluation = _read(path, Evaluation)
         if isinstance(evaluation, Link):

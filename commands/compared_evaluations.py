@@ -76,7 +76,7 @@ def _found_in(place: Path) -> list[_Found]:
 
 def _found_in_run(run: RunDirectory) -> list[_Found]:
     export = read_record(run.export, Export) if run.export.is_file() else None
-    paths = sorted(run.evaluations.glob("*.json"))
+    paths = run.evaluation_records()
     if export is None and not paths and not run.training.is_file():
         raise ArtifactError(str(run.root), "is no run directory")
     found = []

@@ -113,8 +113,7 @@ def read_run(run: RunDirectory, name: str) -> RunRecords:
         export=export,
         evaluations=evaluations,
         evaluations_sha256={
-            f"{EVALUATIONS}{path.name}": sha256_of_file(path)
-            for path in run.evaluations.glob("*.json")
+            f"{EVALUATIONS}{path.name}": sha256_of_file(path) for path in run.evaluation_records()
         },
         links=links,
     )
@@ -139,7 +138,7 @@ def _left_out(links: Sequence[Link]) -> tuple[Link, ...]:
 def _evaluations(run: RunDirectory, left_out: Collection[str]) -> tuple[Evaluation, ...]:
     found = [
         read_record(path, Evaluation)
-        for path in sorted(run.evaluations.glob("*.json"))
+        for path in run.evaluation_records()
         if f"{EVALUATIONS}{path.name}" not in left_out
     ]
     # sort() keeps the order of those that are equal.

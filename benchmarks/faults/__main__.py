@@ -1,17 +1,17 @@
 """What bare libraries do with every fault, what onnxproof does, and the page of both.
 
-    python -m benchmarks.faults raw      # each fault happens to a bare library: minutes
-    python -m benchmarks.faults count    # thousands of damaged files and killed commands: an hour
-    python -m benchmarks.faults page     # docs/robustness.md, of what the other two found
+    python -m benchmarks.faults raw        # each fault happens to a bare library: minutes
+    python -m benchmarks.faults damages    # thousands of damaged files: half an hour
+    python -m benchmarks.faults kills      # commands killed and stopped, full disks: as long
+    python -m benchmarks.faults page       # docs/robustness.md, of what the other three found
 
-`make faults` runs all three.
+`make faults` runs all four.
 """
 
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -19,7 +19,7 @@ import click
 from artifacts.environment import installed_versions
 from benchmarks.faults.all_faults import FAULTS
 from benchmarks.faults.fault import outcome_of
-from benchmarks.faults.page import COUNTS, PAGE, RAW, page
+from benchmarks.faults.page import DAMAGES, KILLS, PAGE, RAW, page
 from benchmarks.measuring import ROOT, measurement_head, read_measurement, write_measurement
 from storage.writing import write_bytes
 
@@ -47,42 +47,41 @@ def raw() -> None:
 
 @faults.command()
 @click.option("--mutations", type=int, default=600, show_default=True, help="Of each file.")
+def damages(mutations: int) -> None:
+    """Run tests/robustness/test_damaged_*.py with many damages, and keep the counts if all pass."""
+    _counted(DAMAGES, _tests(are_damages=True), {"mutations": mutations})
+
+
+@faults.command()
 @click.option("--kills", type=int, default=50, show_default=True, help="Of each command.")
-def count(mutations: int, kills: int) -> None:
-    """Run tests/robustness with many damages and kills, and keep the counts if all pass."""
-    head = measurement_head()
-    started = time.monotonic()
-    sizes = ("--mutations", str(mutations), "--kills", str(kills))
-    files = set((ROOT / "tests" / "robustness").glob("test_*.py"))
-    damages = {path for path in files if path.stem.startswith("test_damaged_")}
-    with tempfile.TemporaryDirectory(prefix="onnxproof-") as directory:
-        # Side by side: what kills commands waits for them most of the time.
-        counts = [Path(directory, f"{name}.json") for name in ("damages", "processes")]
-        running = [
-            subprocess.Popen(_tests_of(part, sizes, path), cwd=ROOT)
-            for part, path in zip((damages, files - damages), counts, strict=True)
-        ]
-        if codes := [code for process in running if (code := process.wait())]:
-            raise SystemExit(max(codes))
-        found = {
-            "mutations": mutations,
-            "kills": kills,
-            "minutes": round((time.monotonic() - started) / 60),
-            "counts": {
-                name: one for path in counts for name, one in read_measurement(path).items()
-            },
-        }
-    write_measurement(COUNTS, head | found)
+def kills(kills: int) -> None:
+    """Run the other tests of tests/robustness with many kills, and keep the counts if all pass."""
+    _counted(KILLS, _tests(are_damages=False), {"kills": kills})
 
 
 @faults.command(name="page")
 def write_page() -> None:
     """Write docs/robustness.md."""
-    write_bytes(PAGE, page(read_measurement(RAW), read_measurement(COUNTS)).encode())
+    write_bytes(PAGE, page(*map(read_measurement, (RAW, DAMAGES, KILLS))).encode())
 
 
-def _tests_of(files: set[Path], sizes: Iterable[str], counts: Path) -> list[str]:
-    return [sys.executable, "-m", "pytest", *map(str, sorted(files)), *sizes, f"--counts={counts}"]
+def _tests(*, are_damages: bool) -> list[str]:
+    files = sorted((ROOT / "tests" / "robustness").glob("test_*.py"))
+    return [str(path) for path in files if path.stem.startswith("test_damaged_") is are_damages]
+
+
+def _counted(result: Path, tests: list[str], size: dict[str, int]) -> None:
+    head = measurement_head()
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="onnxproof-") as directory:
+        counts = Path(directory, "counts.json")
+        options = [f"--{name}={number}" for name, number in size.items()]
+        command = [sys.executable, "-m", "pytest", *tests, *options, f"--counts={counts}"]
+        if code := subprocess.run(command, cwd=ROOT, check=False).returncode:
+            raise SystemExit(code)
+        minutes = round((time.monotonic() - started) / 60)
+        found = size | {"minutes": minutes, "counts": read_measurement(counts)}
+    write_measurement(result, head | found)
 
 
 if __name__ == "__main__":

@@ -100,3 +100,13 @@ def test_last_run_is_refused_when_the_note_of_it_is_no_file() -> None:
     os.mkfifo("runs/last-run.txt")
     with pytest.raises(ArtifactError, match=r"last-run\.txt: is a named pipe: wanted a regular"):
         last_run()
+
+
+def test_half_written_evaluation_of_a_killed_process_is_no_record(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    assert run.evaluation_records() == []
+    run.evaluations.mkdir()
+    for name in (".onnxproof-5n6i84k8.json", "int8-cpu.json", "float32-cpu.json", "notes.txt"):
+        (run.evaluations / name).touch()
+    names = [path.name for path in run.evaluation_records()]
+    assert names == ["float32-cpu.json", "int8-cpu.json"]
