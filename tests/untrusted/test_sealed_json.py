@@ -1,4 +1,5 @@
 import json
+import time
 from hashlib import sha256
 
 import pytest
@@ -99,6 +100,14 @@ def test_what_readers_differ_about_is_refused_in_one_line(text: bytes, told: str
         strict_json(text)
     assert told in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_key_that_is_there_twice_is_found_at_once_among_many() -> None:
+    text = "{" + ",".join(f'"{number}":1' for number in range(40_000)) + ',"39999":2}'
+    start = time.process_time()
+    with pytest.raises(ValueError, match="has the key '39999' twice"):
+        strict_json(text.encode())
+    assert time.process_time() - start < 2  # each key beside all others would take a minute
 
 
 @pytest.mark.parametrize("text", [b"[]", b"null", b"3", b'"a"'])
