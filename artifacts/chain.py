@@ -14,6 +14,7 @@ from artifacts.run_directory import RunDirectory
 from artifacts.shell import pasteable
 from artifacts.training_records import DatasetSpec, Imported, ModelSpec, Recipe, Sha256, Training
 from errors import ArtifactError
+from untrusted.files import is_there
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +57,9 @@ def trained_network(run: RunDirectory) -> TrainedNetwork:
         ArtifactError: no finished training is there, nor a network that was trained elsewhere; or a
             file is not what its record says.
     """
-    if run.imported.is_file() and not run.training.is_file():
+    if is_there(run.imported) and not is_there(run.training):
         return _imported_network(run)
-    if not run.training.is_file():
+    if not is_there(run.training):
         what = "no finished training here" if run.root.is_dir() else "no such run directory"
         raise ArtifactError(str(run.root), what, hint="train it with: python cli.py train")
     training = read_record(run.training, Training)
@@ -84,7 +85,7 @@ def exported_network(run: RunDirectory, precision: str) -> ExportedNetwork:
     """
     trained = trained_network(run)
     hint = f"export it with: {pasteable('export', f'--run={run.root}')}"
-    if not run.export.is_file():
+    if not is_there(run.export):
         raise ArtifactError(str(run.root), "no exported network here", hint=hint)
     export = read_record(run.export, Export)
     if precision not in export.variants:

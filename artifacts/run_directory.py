@@ -1,6 +1,5 @@
 """One trained network's directory: the name of every file in it, and which run came last."""
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from errors import ArtifactError
 from storage.temporary import TEMPORARY_PREFIX
 from storage.writing import write_bytes
-from untrusted.files import content_of_file
+from untrusted.files import content_of_file, is_there, paths_in_directory
 
 RUNS = Path("runs")
 LAST_RUN = RUNS / "last-run.txt"
@@ -77,9 +76,13 @@ class RunDirectory:
         return self.root / "evaluations"
 
     def evaluation_records(self) -> list[Path]:
-        """Return the records in it by name, less what a killed process left half written."""
-        found = self.evaluations.glob("*.json")
-        return sorted(path for path in found if not path.name.startswith(TEMPORARY_PREFIX))
+        """Return the records in it by name, less what a killed process left half written.
+
+        Raises:
+            ArtifactError: something else has the directory's name, or it cannot be read.
+        """
+        found = paths_in_directory(self.evaluations, ".json")
+        return [path for path in found if not path.name.startswith(TEMPORARY_PREFIX)]
 
     @property
     def report(self) -> Path:
@@ -94,6 +97,19 @@ class RunDirectory:
     def evaluation(self, precision: str, provider: str) -> Path:
         """Return the path of the evaluation of a variant through a provider."""
         return self.evaluations / f"{precision}-{provider}.json"
+
+
+def is_file_of_a_run(path: Path) -> bool:
+    """Return whether a path has the place of a file that is proved, or proves, in whatever run.
+
+    What a report leaves there (report.html, pareto.svg) proves nothing and can be made again.
+    """
+    run = RunDirectory(path.parent.resolve())
+    if run.root.name == run.evaluations.name:
+        return path.suffix == ".json"
+    own = (run.recipe, run.history, run.weights, run.resume, run.training, run.imported)
+    names = {one.name for one in (*own, run.export, run.reference)}
+    return path.name in names or re.fullmatch(r"model(\..+)?\.onnx(\.data)?", path.name) is not None
 
 
 def default_run(dataset_name: str, model_name: str) -> RunDirectory:
@@ -113,7 +129,7 @@ def last_run() -> RunDirectory:
         ArtifactError: nothing was trained here yet, or that run is gone.
     """
     hint = "train one with: python cli.py train; or name one with --run"
-    if not os.path.lexists(LAST_RUN):
+    if not is_there(LAST_RUN):
         raise ArtifactError(str(RUNS), "no run was trained here yet", hint=hint)
     try:
         name = content_of_file(LAST_RUN, most_bytes=MOST_NAME_BYTES).decode().rstrip("\n")

@@ -3,16 +3,21 @@
 evaluation -> ONNX file and reference -> checkpoint -> recipe -> dataset
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from artifacts.chain import exported_network, require_hash, trained_network
+from artifacts.choices import PRECISIONS
 from artifacts.evaluation_records import Evaluation
 from artifacts.export_records import Export
 from artifacts.json_records import Record, RecordType, read_record
 from artifacts.run_directory import RunDirectory
 from artifacts.training_records import Imported, ModelSpec, Recipe, Training
 from errors import ArtifactError
+from untrusted.files import is_there
+
+# An export that is stopped leaves its files so, if it had begun to replace them.
+NO_EXPORT = "no export.json speaks of it: export again"
 
 
 class Link(Record):
@@ -30,13 +35,13 @@ def checked_links(run: RunDirectory) -> tuple[Link, ...]:
     Raises:
         ArtifactError: there is no network in the directory.
     """
-    if not run.training.is_file() and not run.imported.is_file():
+    if not is_there(run.training) and not is_there(run.imported):
         trained_network(run)  # says what is missing
     return (*_network_links(run), *_export_links(run), *_evaluation_links(run))
 
 
 def _network_links(run: RunDirectory) -> Iterator[Link]:
-    if run.training.is_file():
+    if is_there(run.training):
         training = _read(run.training, Training)
         if isinstance(training, Link):
             yield training
@@ -66,8 +71,12 @@ def _source_links(record: Recipe | Imported | Link, path: Path) -> Iterator[Link
 
 
 def _export_links(run: RunDirectory) -> Iterator[Link]:
-    if not run.export.is_file():
-        yield Link(name="export", of=run.root.name, holds=None, detail="not exported yet")
+    if not is_there(run.export):
+        unrecorded = _onnx_files(run)
+        for path in unrecorded:
+            yield _broken(path.name, run.export, ArtifactError(str(path), NO_EXPORT))
+        if not unrecorded:
+            yield Link(name="export", of=run.root.name, holds=None, detail="not exported yet")
         return
     export = _read(run.export, Export)
     if isinstance(export, Link):
@@ -80,12 +89,25 @@ def _export_links(run: RunDirectory) -> Iterator[Link]:
             yield _broken(variant.file, run.export, error)
         else:
             yield Link(name=variant.file, of=run.export.name, holds=True)
+    for path in _onnx_files(run, without=export.variants):
+        yield Link(name=path.name, of=run.export.name, holds=None, detail="has no record there")
     yield _hash_link(run.reference, export.reference.sha256, run.export)
 
 
+def _onnx_files(run: RunDirectory, without: Container[str] = ()) -> list[Path]:
+    """Return the ONNX files that are there, without those of some precisions."""
+    paths = [run.onnx(precision) for precision in PRECISIONS if precision not in without]
+    return [path for path in paths if is_there(path)]
+
+
 def _evaluation_links(run: RunDirectory) -> Iterator[Link]:
-    export = _read(run.export, Export) if run.export.is_file() else None
-    for path in run.evaluation_records():
+    export = _read(run.export, Export) if is_there(run.export) else None
+    try:
+        paths = run.evaluation_records()
+    except ArtifactError as error:
+        yield _broken(run.evaluations.name, run.export, error)
+        return
+    for path in paths:
         name = f"{path.parent.name}/{path.name}"
         evaluation = _read(path, Evaluation)
         if isinstance(evaluation, Link):
@@ -93,8 +115,10 @@ def _evaluation_links(run: RunDirectory) -> Iterator[Link]:
         elif isinstance(export, Export):
             problem = stale(evaluation, export)
             yield Link(name=name, of=run.export.name, holds=problem is None, detail=problem)
+        elif export is None:
+            yield Link(name=name, of=run.export.name, holds=False, detail=NO_EXPORT)
         else:
-            yield Link(name=name, of=run.export.name, holds=None, detail="there is no export")
+            yield Link(name=name, of=run.export.name, holds=None, detail="its record is broken")
 
 
 def stale(evaluation: Evaluation, export: Export) -> str | None:

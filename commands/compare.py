@@ -90,13 +90,14 @@ def command(
     """
     from commands.compared_evaluations import read_evaluations
     from commands.console import print_json, show_log
-    from commands.run_data import run_or_last
+    from commands.run_data import require_no_file_of_a_run, run_or_last
     from report.columns import default_columns
 
     show_log()
     _require_one_form({"--markdown": markdown, "--csv": as_csv, "--json": as_json})
     if plot is not None and not pareto:
         raise UsageError("--plot", "wants --pareto")
+    require_no_file_of_a_run("--plot", plot)
     if plot is not None and plot.suffix not in PLOT_FORMATS:
         raise UsageError("--plot", f"wanted a name in {', '.join(PLOT_FORMATS)}, found {plot}")
     chosen = _chosen_columns(columns)

@@ -10,11 +10,12 @@ from artifacts.export_records import Export
 from artifacts.json_records import read_record
 from artifacts.run_directory import RunDirectory
 from artifacts.shell import pasteable
-from artifacts.verification import stale
+from artifacts.verification import NO_EXPORT, stale
 from commands.console import log
 from commands.run_names import expanded, labels_of
 from errors import ArtifactError, UsageError
 from report.comparison import NamedEvaluation
+from untrusted.files import is_there
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,15 +76,18 @@ def _found_in(place: Path) -> list[_Found]:
 
 
 def _found_in_run(run: RunDirectory) -> list[_Found]:
-    export = read_record(run.export, Export) if run.export.is_file() else None
+    export = read_record(run.export, Export) if is_there(run.export) else None
     paths = run.evaluation_records()
-    if export is None and not paths and not run.training.is_file():
+    has_network = is_there(run.training) or is_there(run.imported)
+    if export is None and not paths and not has_network:
         raise ArtifactError(str(run.root), "is no run directory")
     found = []
     for path in paths:
         evaluation = read_record(path, Evaluation)
         if export and (problem := stale(evaluation, export)):
             log.warning("%s is left out: it %s", path, problem)
+        elif has_network and export is None:
+            log.warning("%s is left out: %s", path, NO_EXPORT)
         else:
             found.append(_Found(path=path, run=run, evaluation=evaluation))
     if not found:
@@ -103,7 +107,7 @@ def _order(one: _Found) -> tuple[int, str]:
 
 def _run_around(file: Path) -> RunDirectory | None:
     run = RunDirectory(file.resolve().parent.parent)
-    is_inside = file.resolve().parent == run.evaluations and run.export.is_file()
+    is_inside = file.resolve().parent == run.evaluations and is_there(run.export)
     return run if is_inside else None
 
 

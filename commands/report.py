@@ -57,7 +57,7 @@ def command(
     """
     from commands.console import print_json, print_pairs, show_log
     from commands.report_steps import ImageOptions, report_step
-    from commands.run_data import run_or_last
+    from commands.run_data import require_no_file_of_a_run, run_or_last
     from commands.run_names import expanded
     from commands.streams import in_one_line
 
@@ -69,6 +69,8 @@ def command(
         raise UsageError("--dataset", "wants one run")
     if output == Path():
         raise UsageError("--output", "wanted a file's name")
+    for option, path in (("--output", output), ("--plots", plots)):
+        require_no_file_of_a_run(option, path)
     records, page, written = report_step(
         [run_or_last(place) for place in places] or [run_or_last(None)],
         images=ImageOptions(dataset=dataset, data_dir=data_dir),

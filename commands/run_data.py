@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from artifacts.chain import trained_network
-from artifacts.run_directory import RunDirectory, default_run, last_run
+from artifacts.run_directory import RunDirectory, default_run, is_file_of_a_run, last_run
 from artifacts.training_records import DatasetSpec
 from data import Dataset, load_dataset
-from errors import DatasetError
+from errors import DatasetError, UsageError
 from models import NetworkName
 from models.trust import trust
 
@@ -14,6 +14,16 @@ from models.trust import trust
 def run_or_last(run: Path | None) -> RunDirectory:
     """Return the run that was named, else the one that was made last."""
     return RunDirectory(run) if run else last_run()
+
+
+def require_no_file_of_a_run(option: str, path: Path | None) -> None:
+    """Refuse to write where a run, this one or any other, has what it is made of.
+
+    Raises:
+        UsageError: the path of the option is such a place.
+    """
+    if path is not None and is_file_of_a_run(path):
+        raise UsageError(option, f"{path} has the name of a run's own file: wanted another")
 
 
 def trust_code_of(run: RunDirectory) -> None:

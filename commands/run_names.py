@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from artifacts.run_directory import LAST_RUN, RunDirectory
+from untrusted.files import is_there
 
 # What the project itself writes beside runs, so that `runs/*` means the runs.
 NO_RUNS = (LAST_RUN.name, "report.html")
@@ -41,4 +42,4 @@ def _runs_in(place: Path) -> list[Path]:
 
 def _is_run(place: Path) -> bool:
     run = RunDirectory(place)
-    return run.training.is_file() or run.imported.is_file() or run.evaluations.is_dir()
+    return any(is_there(path) for path in (run.training, run.imported, run.evaluations))

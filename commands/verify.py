@@ -62,9 +62,9 @@ def command(
             dataset,
             data_dir,
             progress,
-            recompute=not no_recompute and _all_hold(links),
+            recompute=not no_recompute and not _broken(links),
         )
-    broken = [link for link in links if link.holds is False]
+    broken = _broken(links)
     if as_json:
         print_json(
             {
@@ -95,8 +95,9 @@ def _data_links(
     from artifacts.chain import trained_network
     from artifacts.verification import Link
     from commands.run_data import dataset_of_run
+    from untrusted.files import is_there
 
-    record = (run.training if run.training.is_file() else run.imported).name
+    record = (run.training if is_there(run.training) else run.imported).name
     try:
         spec = trained_network(run).dataset
     except ArtifactError:
@@ -108,7 +109,7 @@ def _data_links(
     except DatasetError as error:
         return [Link(name="dataset", of=record, holds=False, detail=str(error))]
     links = [Link(name="dataset", of=record, holds=True)]
-    if recompute and run.export.is_file():
+    if recompute and is_there(run.export):
         links.append(_reference_link(run, data, progress))
     return links
 
@@ -133,8 +134,8 @@ def _reference_link(run: "RunDirectory", data: "Dataset", progress: "StepProgres
     return Link(name=name, of=of, holds=agreement.within_tolerance, detail=detail)
 
 
-def _all_hold(links: "list[Link]") -> bool:
-    return all(link.holds for link in links)
+def _broken(links: "list[Link]") -> "list[Link]":
+    return [link for link in links if link.holds is False]
 
 
 def _told(link: "Link") -> str:

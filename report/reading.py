@@ -13,6 +13,7 @@ from artifacts.shell import pasteable
 from artifacts.training_records import Epoch, Imported, Recipe, Training
 from artifacts.verification import Link, checked_links
 from errors import ArtifactError
+from untrusted.files import is_there
 
 EVALUATIONS = "evaluations/"  # how the names of evaluations begin in links
 
@@ -92,10 +93,10 @@ def read_run(run: RunDirectory, name: str) -> RunRecords:
                 f"its chain of hashes is broken: {link.detail}",
                 hint=f"see all of it with: {pasteable('verify --no-recompute --', run.root)}",
             )
-    trained = run.training.is_file()
-    export = read_record(run.export, Export) if run.export.is_file() else None
+    trained = is_there(run.training)
+    export = read_record(run.export, Export) if is_there(run.export) else None
     evaluations = _evaluations(run, {link.name for link in _left_out(links)})
-    if not (trained or run.imported.is_file() or evaluations):
+    if not (trained or is_there(run.imported) or evaluations):
         raise ArtifactError(
             str(run.root),
             "has nothing to report: neither a finished training nor an evaluation"
@@ -109,7 +110,7 @@ def read_run(run: RunDirectory, name: str) -> RunRecords:
         recipe=read_record(run.recipe, Recipe) if trained else None,
         training=read_record(run.training, Training) if trained else None,
         history=read_history(run.history) if trained else (),
-        imported=None if trained or not run.imported.is_file() else _imported(run),
+        imported=None if trained or not is_there(run.imported) else _imported(run),
         export=export,
         evaluations=evaluations,
         evaluations_sha256={
@@ -120,7 +121,7 @@ def read_run(run: RunDirectory, name: str) -> RunRecords:
 
 
 def _links(run: RunDirectory) -> tuple[Link, ...]:
-    if run.training.is_file() or run.imported.is_file() or run.export.is_file():
+    if any(is_there(path) for path in (run.training, run.imported, run.export)):
         return checked_links(run)
     return ()  # evaluations of a file that no run made: nothing here speaks of another file
 

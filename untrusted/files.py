@@ -12,6 +12,7 @@ from pathlib import Path
 from errors import ArtifactError
 
 _KINDS = {
+    stat.S_IFREG: "a file",
     stat.S_IFDIR: "a directory",
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
@@ -21,6 +22,14 @@ _KINDS = {
 # Opening a pipe would wait for somebody to write into it; a terminal would become ours.
 _NEVER_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows only
+
+
+def is_there(path: Path) -> bool:
+    """Return whether anything has this name: a file, a pipe, or a link that leads nowhere.
+
+    What is there and cannot be read must be told by its name, not taken for missing.
+    """
+    return os.path.lexists(path)
 
 
 def opened_file(
@@ -89,14 +98,34 @@ def content_of_file(
     return content
 
 
+def paths_in_directory(directory: Path, suffix: str) -> list[Path]:
+    """Return the paths in a directory whose names end so, sorted; none where nothing is there.
+
+    Raises:
+        ArtifactError: something else has its name, or it cannot be read.
+    """
+    if not is_there(directory):
+        return []
+    try:
+        return sorted(path for path in directory.iterdir() if path.suffix == suffix)
+    except NotADirectoryError as failure:
+        kind = _kind(directory.stat())
+        raise ArtifactError(str(directory), f"is {kind}: wanted a directory") from failure
+    except OSError as failure:
+        raise ArtifactError(str(directory), f"cannot be read: {failure.strerror}") from failure
+
+
 def _require(
     path: Path, status: os.stat_result, most_bytes: int | None, error: type[ArtifactError]
 ) -> None:
     if not stat.S_ISREG(status.st_mode):
-        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
-        raise error(str(path), f"is {kind}: wanted a regular file")
+        raise error(str(path), f"is {_kind(status)}: wanted a regular file")
     if most_bytes is not None and status.st_size > most_bytes:
         raise error(str(path), _too_large(status.st_size, most_bytes))
+
+
+def _kind(status: os.stat_result) -> str:
+    return _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
 
 
 def _too_large(found: int, most_bytes: int) -> str:

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from artifacts.run_directory import RunDirectory, default_run, last_run, remember_last_run
+from artifacts.run_directory import (
+    RunDirectory,
+    default_run,
+    is_file_of_a_run,
+    last_run,
+    remember_last_run,
+)
 from errors import ArtifactError
 
 RUN = RunDirectory(Path("runs/digits-lenet5"))
@@ -35,6 +41,35 @@ def working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_path_is_the_contracts(path: Path, wanted: str) -> None:
     assert path == Path("runs/digits-lenet5") / wanted
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("a/recipe.json", True),
+        ("history.jsonl", True),
+        ("a/resume.pt", True),
+        ("a/reference.npz", True),
+        ("a/../export.json", True),
+        ("a/model.onnx", True),
+        ("a/model.int8-dynamic.onnx", True),
+        ("a/model.onnx.data", True),
+        ("a/evaluations/float32-cpu.json", True),
+        ("a/report.html", False),
+        ("a/pareto.svg", False),
+        ("a/evaluations/plot.svg", False),
+        ("other.onnx", False),
+        ("page.json", False),
+    ],
+)
+def test_files_of_a_run_are_known_by_their_places(path: str, expected: bool) -> None:
+    assert is_file_of_a_run(Path(path)) is expected
+
+
+def test_place_among_evaluations_is_known_from_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("evaluations").mkdir()
+    monkeypatch.chdir("evaluations")
+    assert is_file_of_a_run(Path("float32-cpu.json"))
 
 
 def test_naming_paths_touches_no_disk(working_directory: Path) -> None:

@@ -1,7 +1,9 @@
 """Every link of a run's chain, each broken in turn."""
 
 import json
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -93,10 +95,58 @@ def test_evaluation_of_something_else_is_a_broken_link(
 
 
 def test_run_that_was_not_exported_yet_says_so(run: RunDirectory) -> None:
-    run.export.unlink()
+    for path in (run.export, run.onnx("float32"), run.evaluation("float32", "cpu")):
+        path.unlink()
     links = {link.name: link for link in checked_links(run)}
     assert links["export"] == Link(name="export", of="run", holds=None, detail="not exported yet")
-    assert links["evaluations/float32-cpu.json"].holds is None
+    assert all(link.holds for name, link in links.items() if name != "export")
+
+
+def test_what_was_exported_is_a_broken_link_without_its_record(run: RunDirectory) -> None:
+    run.export.unlink()
+    told = broken(run)
+    assert told.keys() == {"model.onnx", "evaluations/float32-cpu.json"}
+    assert all("no export.json speaks of it: export again" in detail for detail in told.values())
+
+
+def test_variant_without_a_record_is_not_checked_and_told(run: RunDirectory) -> None:
+    shutil.copy(run.onnx("float32"), run.onnx("int8"))
+    links = {link.name: link for link in checked_links(run)}
+    assert links["model.int8.onnx"].holds is None
+    assert broken(run) == {}
+
+
+def looping_link(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "told"),
+    [
+        ("evaluations", os.mkfifo, "is a named pipe: wanted a directory"),
+        ("evaluations", Path.touch, "is a file: wanted a directory"),
+        ("evaluations", looping_link, "cannot be read: Too many levels of symbolic links"),
+        ("export.json", os.mkfifo, "is a named pipe: wanted a regular file"),
+        ("export.json", Path.mkdir, "is a directory: wanted a regular file"),
+        ("training.json", os.mkfifo, "is a named pipe: wanted a regular file"),
+        ("training.json", looping_link, "cannot be read: Too many levels of symbolic links"),
+    ],
+)
+def test_what_is_in_the_way_is_a_broken_link_by_its_name(
+    name: str,
+    make: Callable[[Path], object],
+    told: str,
+    run: RunDirectory,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = run.root / name
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    make(path)
+    assert told in broken(run)[name]
+    for command in ("verify", "report", "compare"):
+        if (command, name) != ("compare", "training.json"):  # which is nothing to it
+            assert main([command, str(run.root)]) == 4
+            assert f"{path}: {told}" in capsys.readouterr().err
 
 
 def test_directory_without_a_network_is_refused(tmp_path: Path) -> None:

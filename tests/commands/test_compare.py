@@ -108,11 +108,22 @@ def test_evaluation_of_an_older_file_is_left_out(capsys: Capture, run: Path) -> 
     assert "int8-cpu.json is left out: it is of another ONNX file" in err
 
 
+def test_evaluations_without_an_export_are_left_out(capsys: Capture, run: Path) -> None:
+    (run / "export.json").unlink()
+    assert main(["compare", str(run)]) == 4
+    told = capsys.readouterr().err
+    assert "int8-cpu.json is left out: no export.json speaks of it" in told
+    assert "error: run: has no evaluation of what was exported last" in told.replace(
+        str(run), "run"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
         (["--plot", "a.svg"], 2, "--plot: wants --pareto"),
         (["--pareto", "--plot", "a.bmp"], 2, "wanted a name in .svg, .png, .pdf"),
+        (["--pareto", "--plot", "run/model.onnx"], 2, "has the name of a run's own file"),
         (["--batch-size", "3"], 2, "have timed: 1, 4"),
         (["--columns", "speed"], 2, "--columns: unknown column 'speed': wanted one of run, "),
         (["--sort", "-speed"], 2, "--sort: unknown column 'speed': wanted one of run, "),

@@ -85,7 +85,7 @@ def test_report_of_a_failed_evaluation_says_why(run: Path) -> None:
 
 
 def test_training_alone_is_reported_with_what_is_missing(run: Path) -> None:
-    for path in (run / "evaluations", run / "export.json"):
+    for path in (run / "evaluations", run / "export.json", *run.glob("model*.onnx")):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     assert main(["report", str(run)]) == 0
     text = text_of(run)
@@ -293,6 +293,21 @@ def test_runs_of_one_name_are_told_apart_and_keep_their_plots(run: Path) -> None
 def test_empty_name_of_the_page_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(run), "--output", ""]) == 2
     assert "error: --output: wanted a file's name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--output", "--plots"])
+@pytest.mark.parametrize(
+    "name",
+    ["weights.safetensors", "recipe.json", "imported.json", "model.fp16.onnx", "model.onnx.data"],
+)
+def test_files_of_a_run_are_not_written_over(
+    run: Path, option: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    for place in (run / name, run.with_name("another") / name):
+        assert main(["report", str(run), option, str(place)]) == 2
+        assert f"error: {option}: " in capsys.readouterr().err
+    assert whole == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
 
 def test_error_of_writing_has_a_hint_only_where_it_helps(

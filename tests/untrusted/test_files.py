@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from errors import DatasetError
-from untrusted.files import content_of_file, opened_file, require_file
+from errors import ArtifactError, DatasetError
+from untrusted.files import content_of_file, is_there, opened_file, paths_in_directory, require_file
 
 
 def make_socket(path: Path) -> None:
@@ -49,6 +49,31 @@ def test_large_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
         file.truncate(1 << 40)  # takes no room on the disk
     with pytest.raises(DatasetError, match=r"at most 1,000 bytes, found 1,099,511,627,776"):
         content_of_file(path, most_bytes=1000, error=DatasetError)
+
+
+def test_paths_in_a_directory_are_sorted_and_none_where_nothing_is(tmp_path: Path) -> None:
+    for name in ("b.json", "a.json", "c.txt"):
+        (tmp_path / name).touch()
+    found = paths_in_directory(tmp_path, ".json")
+    assert found == [tmp_path / "a.json", tmp_path / "b.json"]
+    assert paths_in_directory(tmp_path / "none", ".json") == []
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (os.mkfifo, "is a named pipe: wanted a directory"),
+        (Path.touch, "is a file: wanted a directory"),
+        (lambda path: path.symlink_to("nowhere"), "cannot be read: No such file or directory"),
+    ],
+)
+def test_what_is_no_directory_is_told_by_its_kind(
+    make: Callable[[Path], object], told: str, tmp_path: Path
+) -> None:
+    make(tmp_path / "x")
+    assert is_there(tmp_path / "x")
+    with pytest.raises(ArtifactError, match=told):
+        paths_in_directory(tmp_path / "x", ".json")
 
 
 def test_content_and_links_are_read(tmp_path: Path) -> None:
