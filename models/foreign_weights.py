@@ -43,8 +43,7 @@ def read_weights(path: Path) -> ForeignWeights:
         ArtifactError: it is missing or damaged, or holds other things than dense tensors.
         UnfinishedError: it takes more memory or time than there is.
     """
-    is_safetensors = path.suffix == ".safetensors"
-    tensors = read_safetensors(path) if is_safetensors else read_pickled_weights(path)
+    tensors = _tensors_in(path)
     if not tensors:
         raise ArtifactError(str(path), "holds no weights")
     if _are_ours(tensors):
@@ -57,12 +56,13 @@ def normalization_in(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]] 
 
     Raises:
         ArtifactError: it is damaged.
+        UnfinishedError: it takes more memory or time than there is.
     """
-    if path.suffix != ".safetensors":
-        return None
-    tensors = read_safetensors(path)
+    tensors = _tensors_in(path)
     if not _are_ours(tensors):
         return None
+    if any(tensors[name].dtype != torch.float32 for name in NORMALIZATION):
+        raise ArtifactError(str(path), "its mean and std are no normalization")
     mean, std = (tensors[name].double().flatten() for name in NORMALIZATION)
     if not (mean.shape == std.shape and mean.isfinite().all() and std.isfinite().all()):
         raise ArtifactError(str(path), "its mean and std are no normalization")
@@ -163,6 +163,11 @@ def _by_own_names(tensors: Mapping[str, Tensor], wanted: Set[str]) -> dict[str, 
             return dict(tensors)
         named = {key.removeprefix(prefix): value for key, value in named.items()}
     return named
+
+
+def _tensors_in(path: Path) -> dict[str, Tensor]:
+    is_safetensors = path.suffix == ".safetensors"
+    return read_safetensors(path) if is_safetensors else read_pickled_weights(path)
 
 
 def _are_ours(names: Iterable[str]) -> bool:

@@ -5,7 +5,6 @@ storage of a terabyte, a tensor of a billion rows that are all one number, one t
 child with a limit on memory reads them, and hands on dense tensors whose numbers are in the file.
 """
 
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 
 from errors import ArtifactError, UnfinishedError
 from models.weights import read_safetensors
+from storage.temporary import temporary_directory
 from untrusted.child import ChildError, ChildLimitError, Limits, result_in_child
 from untrusted.files import require_file
 
@@ -39,8 +39,8 @@ def read_pickled_weights(path: Path) -> dict[str, Tensor]:
     limits = Limits(
         seconds=SPARE_SECONDS + size / BYTES_PER_SECOND, memory_bytes=4 * size + SPARE_MEMORY_BYTES
     )
-    with tempfile.TemporaryDirectory(prefix="onnxproof-") as directory:
-        target = Path(directory, "weights.safetensors")
+    with temporary_directory() as directory:
+        target = directory / "weights.safetensors"
         arguments = {"source": str(path), "target": str(target)}
         try:
             result_in_child("models.pickled_weights:convert", arguments, limits)

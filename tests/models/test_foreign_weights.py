@@ -47,12 +47,16 @@ def test_state_dict_is_read_however_it_was_wrapped(
     assert all(torch.equal(ours.state_dict()[name], theirs[name]) for name in theirs)
 
 
-def test_our_own_checkpoint_is_read_with_its_normalization(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["weights.safetensors", "weights.pt"])
+def test_our_own_checkpoint_is_read_with_its_normalization(name: str, tmp_path: Path) -> None:
     classifier = build(
         "lenet5", num_classes=10, in_channels=1, image_size=SIZE, mean=[33.0], std=[78.5]
     )
-    path = tmp_path / "weights.safetensors"
-    write_weights(path, classifier.state_dict())
+    path = tmp_path / name
+    if path.suffix == ".pt":
+        torch.save(classifier.state_dict(), path)
+    else:
+        write_weights(path, classifier.state_dict())
     assert normalization_in(path) == ((33.0,), (78.5,))
     ours = lenet()
     load_foreign(read_weights(path), ours)
@@ -218,6 +222,7 @@ def test_mask_that_is_infinite_in_the_network_too_is_taken(tmp_path: Path) -> No
         ([0.0], [-1.0]),
         ([0.0, 0.0], [1.0]),
         ([0.0] * 5000, [1.0] * 5000),
+        ([0], [1]),  # whole numbers are not what ours are
     ],
 )
 def test_normalization_that_cannot_be_is_refused(
