@@ -14,7 +14,6 @@ from artifacts.evaluation_records import GraphOutput
 from artifacts.logits import Images, LogitsFunction
 from artifacts.prediction_records import PredictingModel
 from artifacts.ranking import Ranking, RankingFunction
-from errors import ArtifactError
 from evaluate.foreign import require_same_files, tried_file
 from evaluate.graph_input import (
     InputOptions,
@@ -124,23 +123,16 @@ def _classifier(
         image_shape=image_shape,
         classes=_class_names(runner.metadata, count),
         dataset=runner.metadata.get("dataset"),
-        rankings=_ranking_function(logits, output, model.name),
+        rankings=_ranking_function(logits, output),
         limit_runs=runner.limit_runs,
     )
 
 
-def _ranking_function(logits: LogitsFunction, output: GraphOutput, name: str) -> RankingFunction:
-    """Return what ranks the classes of uint8 images_NCHW.
-
-    It raises:
-        ArtifactError: the graph gives another number of answers than it was given images.
-        UnfinishedError: ONNX Runtime could not run the graph.
-    """
+def _ranking_function(logits: LogitsFunction, output: GraphOutput) -> RankingFunction:
+    """Return what ranks the classes of uint8 images_NCHW; it raises what `logits` does."""
 
     def rankings(images: Images) -> list[Ranking | None]:
         logits_NK = logits(images)
-        if len(logits_NK) != len(images):
-            raise ArtifactError(name, f"gives {len(logits_NK)} answers for {len(images)} images")
         orders_NK = np.argsort(-logits_NK, axis=1, kind="stable")
         are_finite_N = np.asarray(np.isfinite(logits_NK).all(axis=1)).tolist()
         rows = zip(

@@ -5,7 +5,6 @@ zero or ask for terabytes, and then the process is lost; so the first to be lost
 own files need no trial: their hashes say that they are what `export` wrote and ran.
 """
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from artifacts.logits import Images
 from errors import ArtifactError, UnfinishedError
 from evaluate.graph_input import InputOptions
 from evaluate.session_options import SessionOptions
+from storage.temporary import temporary_directory
 from untrusted.child import ChildError, ChildLimitError, Limits, result_in_child
 from untrusted.files import require_file
 from untrusted.memory import available_memory_bytes
@@ -59,10 +59,10 @@ def tried_file(
         UsageError: it takes no such images, or an option does not fit.
     """
     require_file(onnx, most_bytes=MOST_MODEL_BYTES)
-    with tempfile.TemporaryDirectory(prefix="onnxproof-") as directory:
+    with temporary_directory() as directory:
         saved = None
         if images is not None:
-            saved = Path(directory, "images.npy")
+            saved = directory / "images.npy"
             np.save(saved, images)
         arguments = {
             "onnx": str(onnx),

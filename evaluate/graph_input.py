@@ -12,15 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from artifacts.choices import InputDtype, Layout
+from artifacts.choices import INPUT_DTYPES, InputDtype, Layout
 from artifacts.evaluation_records import GraphInput, GraphOutput
 from artifacts.export_records import TensorSpec
 from artifacts.logits import Images, Logits
-from errors import UsageError
+from errors import ArtifactError, UnfinishedError, UsageError
 from evaluate.onnx_runtime import OnnxRunner
 
 log = logging.getLogger("onnxproof")
 Preparation = Callable[[Images], NDArray[np.generic]]  # images_NCHW to what the graph takes
+# Those that numpy has: of others (bfloat16, float8) ONNX Runtime gives the bits as whole numbers.
+_FLOATS = ("float16", "float32", "float64")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,11 +81,11 @@ def graph_input(
     if 0 in mapped.std:
         raise UsageError("--std", "wanted numbers that are not zero")
     changes = {option for option in options.given if option in ("--input-scale", "--mean", "--std")}
-    if changes and not dtype.startswith("float"):
+    if changes and dtype not in _FLOATS:
         raise UsageError(
             min(changes), f"the graph's input {images.name!r} takes {dtype} pixels as they are"
         )
-    if not changes and dtype.startswith("float"):
+    if not changes and dtype in _FLOATS:
         log.warning(
             "input %r is given pixels from 0 to 255 as %s; where the graph does not scale them"
             " itself, say so with --input-scale, --mean and --std",
@@ -97,7 +99,7 @@ def image_input(inputs: Sequence[TensorSpec]) -> TensorSpec:
     """Return the one input of a graph, which takes images.
 
     Raises:
-        UsageError: there are others, or it has not four dimensions.
+        UsageError: there are others, it has not four dimensions, or it takes no pixels.
     """
     found = ", ".join(f"{spec.name} {spec.dtype} {list(spec.shape)}" for spec in inputs) or "none"
     if len(inputs) != 1:
@@ -105,6 +107,16 @@ def image_input(inputs: Sequence[TensorSpec]) -> TensorSpec:
     (images,) = inputs
     if len(images.shape) != 4:
         raise UsageError("--onnx", f"wanted an input of four dimensions, found {found}")
+    taken = f"the graph's input {images.name!r} takes"
+    if images.dtype not in INPUT_DTYPES:
+        raise UsageError(
+            "--onnx", f"{taken} {images.dtype}: wanted one of {', '.join(INPUT_DTYPES)}"
+        )
+    batch, *sides = images.shape
+    if isinstance(batch, int) and batch < 1:
+        raise UsageError("--onnx", f"{taken} batches of {batch}: wanted 1 image or more")
+    if any(isinstance(side, int) and side < 1 for side in sides):
+        raise UsageError("--onnx", f"{taken} {list(images.shape)}: wanted images that have pixels")
     return images
 
 
@@ -134,11 +146,26 @@ def logits_function(
 
     Where the graph fixes its batch size, images go in batches of that size; the last one is filled
     up with its first image, and what comes of the filling is dropped.
+
+    It raises:
+        ArtifactError: the graph gives another number of answers than it was given images.
+        UnfinishedError: ONNX Runtime could not run the graph; or it gives no classes, or not always
+            as many.
     """
     prepare, size, name = preparation(form), form.batch, output.name
+    classes: int | None = None
 
     def logits(images: Images) -> Logits:
-        return as_logits(runner.run(prepare(images), name))
+        nonlocal classes
+        values = runner.run(prepare(images), name)
+        logits_NK = as_logits(values, images=len(images), onnx=runner.name)
+        found = logits_NK.shape[1]
+        if classes not in (None, found):
+            raise UnfinishedError(
+                runner.name, f"gives {classes} classes for one batch and {found} for another"
+            )
+        classes = found
+        return logits_NK
 
     if size is None:
         return logits
@@ -169,7 +196,7 @@ def graph_output(outputs: Sequence[TensorSpec], softmaxed: frozenset[str]) -> Gr
     fitting = [
         spec
         for spec in outputs
-        if spec.dtype.startswith("float")
+        if spec.dtype in _FLOATS
         and len(spec.shape) >= 2
         and all(length == 1 for length in spec.shape[2:])
     ]
@@ -180,11 +207,29 @@ def graph_output(outputs: Sequence[TensorSpec], softmaxed: frozenset[str]) -> Gr
     return GraphOutput(name=chosen.name, probabilities=chosen.name in softmaxed)
 
 
-def as_logits(values: NDArray[Any]) -> Logits:
-    """Return what a graph gave as float32 logits_NK."""
-    if values.dtype == np.float32 and values.ndim == 2:
+def as_logits(values: NDArray[Any], *, images: int, onnx: str) -> Logits:
+    """Return what a graph gave as float32 logits_NK.
+
+    Args:
+        values: whose shape may be another one than the graph says.
+        images: that it was given.
+        onnx: the graph's file, for the error.
+
+    Raises:
+        ArtifactError: it gave another number of answers.
+        UnfinishedError: it gave no classes, or something else than classes.
+    """
+    shape = values.shape
+    if len(shape) < 2 or any(length != 1 for length in shape[2:]):
+        found = f"gives an output of shape {list(shape)}: wanted [batch, classes]"
+        raise UnfinishedError(onnx, found)
+    if shape[0] != images:
+        raise ArtifactError(onnx, f"gives {shape[0]} answers for {images} images")
+    if shape[1] == 0:
+        raise UnfinishedError(onnx, "gives 0 classes")
+    if values.dtype == np.float32 and len(shape) == 2:
         return values
-    return values.reshape(values.shape[:2]).astype(np.float32)
+    return values.reshape(shape[:2]).astype(np.float32)
 
 
 def _layout(images: TensorSpec, image_shape: tuple[int, int, int], asked: Layout | None) -> Layout:

@@ -109,10 +109,11 @@ def _chosen(
 ) -> Chosen:
     if by_sureness and len(rows):
         logits_NK = onnx.logits_NK[rows].astype(np.float64)
-        two_NK = np.partition(logits_NK, (-2, -1), axis=1)[:, -2:]
+        is_finite_N = np.isfinite(logits_NK).all(axis=1)
+        two_NK = np.partition(logits_NK[is_finite_N], (-2, -1), axis=1)[:, -2:]
+        ranks = np.full(len(rows), -np.inf)  # of those that are not finite: they come first
         # The lead over the runner-up says how sure it is, also where two probabilities are both 1.
-        ranks = np.subtract(*two_NK.T)
-        ranks = np.where(np.isfinite(logits_NK).all(axis=1), ranks, -np.inf)  # those come first
+        ranks[is_finite_N] = np.subtract(*two_NK.T)
     else:
         ranks = (rows + first_index).astype(np.float64)
     all_of_them = Chosen(

@@ -44,7 +44,10 @@ def onnx_host_call(
     before.
     """
     values: NDArray[Any] = preparation(form)(images)
-    return TimedCall(call=functools.partial(runner.run, values, output.name), logits=as_logits)
+    return TimedCall(
+        call=functools.partial(runner.run, values, output.name),
+        logits=functools.partial(as_logits, images=len(images), onnx=runner.name),
+    )
 
 
 def onnx_device_call(

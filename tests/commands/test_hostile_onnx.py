@@ -162,3 +162,27 @@ def test_logits_that_are_no_numbers_are_told_and_json_holds_none(
     (tmp_path / "x.png").write_bytes(image(ENDS))
     assert main(["predict", "--onnx", str(path), "x.png", "--json"]) == 4
     json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+
+
+def test_number_of_classes_that_the_images_decide_is_told_by_the_files_name(
+    data: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    path = saved(tmp_path / "x.onnx", hostile.as_many_classes_as_the_brightest_pixel())
+    (tmp_path / "x.png").write_bytes(image(ENDS))
+    for command, problem in (
+        (["predict", "x.png"], "gives 0 classes"),
+        (["evaluate", "--dataset", str(data)], "gives 3 classes for one batch and 4 for another"),
+    ):
+        assert main([*command, "--onnx", str(path)]) == 5
+        assert capsys.readouterr().err.splitlines()[-1] == f"error: {path}: {problem}"
+
+
+def test_reference_that_gives_too_few_answers_is_told_by_its_name(
+    data: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    path = saved(tmp_path / "x.onnx", hostile.flat_logits())
+    few = saved(tmp_path / "few.onnx", hostile.first_answer_alone())
+    given = ["--onnx", str(path), "--reference-onnx", str(few), "--dataset", str(data)]
+    assert main(["evaluate", *given, "--no-latency"]) == 4
+    told = capsys.readouterr().err.splitlines()
+    assert told[-1] == f"error: {few}: gives 1 answers for 128 images"

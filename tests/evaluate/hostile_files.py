@@ -123,6 +123,34 @@ def _condition(between: tuple[float, float] | None, weights: list[TensorProto]) 
     ]
 
 
+def as_many_classes_as_the_brightest_pixel(*, axis: int = 1) -> ModelProto:
+    """Return a graph that gives so many of the pixels, or along axis 0 of the rows."""
+    nodes = [
+        *FLOATS,
+        NODE("ReduceMax", ["flat"], ["brightest"], keepdims=0),
+        NODE("Cast", ["brightest"], ["count"], to=TensorProto.INT64),
+        NODE("Unsqueeze", ["count", "zero"], ["end"]),
+        NODE("Slice", ["flat", "zero", "end", "axis"], ["logits"]),
+    ]
+    numbers = {"zero": 0, "axis": axis}
+    return model_of(
+        nodes,
+        [helper.make_tensor(name, TensorProto.INT64, [1], [n]) for name, n in numbers.items()],
+    )
+
+
+def first_answer_alone() -> ModelProto:
+    """Return a graph that answers the first image of a batch, and no other."""
+    nodes = [*FLOATS, NODE("Slice", ["flat", "zero", "one_row"], ["logits"])]
+    numbers = {"zero": 0, "one_row": 1}
+    model = model_of(
+        nodes,
+        [helper.make_tensor(name, TensorProto.INT64, [1], [n]) for name, n in numbers.items()],
+    )
+    model.graph.output[0].type.tensor_type.shape.dim[0].dim_param = "rows"
+    return model
+
+
 def division_by_zero() -> ModelProto:
     """Return a convolution of no groups, of a shape that only ONNX Runtime finds out: SIGFPE."""
     nodes = [

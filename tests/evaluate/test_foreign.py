@@ -1,6 +1,8 @@
 """Files that would end this process, or never let it end, were it the first to run them."""
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +16,11 @@ from errors import ArtifactError, OnnxproofError, UnfinishedError, UsageError
 from evaluate.foreign import MOST_MODEL_BYTES, require_same_files, tried_file
 from evaluate.graph_input import InputOptions
 from evaluate.session_options import SessionOptions
+from storage.temporary import remove_leftovers
 from tests.evaluate import hostile_files as hostile
 from tests.evaluate.onnx_files import images_of
 
+ROOT = Path(__file__).parents[2]
 IMAGES = images_of(3)
 # Of a child that is killed: enough to start it where two others share the CPUs.
 SECONDS = 4.0
@@ -111,3 +115,25 @@ def test_file_that_becomes_another_one_after_its_trial_is_refused(tmp_path: Path
     saved(path, hostile.endless_loop())
     with pytest.raises(ArtifactError, match=r"flat\.onnx: was changed while it was opened"):
         require_same_files(path, tried.model)
+
+
+def test_images_of_a_killed_trial_do_not_stay(tmp_path: Path) -> None:
+    path = saved(tmp_path / "endless.onnx", hostile.endless_loop())
+    temporaries = tmp_path / "tmp"
+    temporaries.mkdir()
+    program = (
+        "import sys; import numpy as np; from pathlib import Path;"
+        " from evaluate.foreign import tried_file; from evaluate.graph_input import InputOptions;"
+        " from evaluate.session_options import SessionOptions; tried_file(Path(sys.argv[1]),"
+        " InputOptions(), SessionOptions(), np.zeros((2, 1, 2, 2), np.uint8))"
+    )
+    command = [sys.executable, "-c", program, str(path)]
+    environment = os.environ | {"TMPDIR": str(temporaries)}
+    with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
+        while not list(temporaries.glob("*/order.json")):  # written after the images
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+    assert list(temporaries.glob("*/images.npy"))
+    remove_leftovers(temporaries)
+    assert not list(temporaries.glob("*/images.npy"))

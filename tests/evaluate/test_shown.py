@@ -58,6 +58,14 @@ def test_slices_add_up_to_the_whole(size: int) -> None:
     assert records[0] == records[1]
 
 
+def test_wrong_examples_whose_logits_are_not_finite_come_first() -> None:
+    onnx_NK, _, labels_N = random_sides(40)
+    onnx_NK[7], onnx_NK[11, :2], onnx_NK[13, 0] = -np.inf, np.inf, np.nan  # inf - inf warns
+    labels_N[[7, 11, 13]] = 3
+    found = shown(onnx_NK, None, labels_N).record(labelled=True, softmaxed=False).wrong
+    assert [example.index for example in found[:3]] == [7, 11, 13]
+
+
 def only(example: tuple[ShownExample, ...]) -> ShownExample:
     (found,) = example
     return found
