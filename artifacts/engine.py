@@ -7,6 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from artifacts.chain import ExportedNetwork
 from artifacts.choices import Precision
 from artifacts.logits import Images, LogitsFunction, Tolerance
 
@@ -22,10 +23,13 @@ class Engine:
         open_logits: loads a file and returns what computes its logits.
         open_values: loads a serialized model, whose weights are inside, and returns what computes
             all of its outputs.
+        require_tried: tries a run's graph that may be a stranger's on some of these images, and
+            raises UnfinishedError where it crashes, hangs or takes too much.
         tolerance_for: what logits of a precision are held to on this provider.
     """
 
     provider: str
     open_logits: Callable[[Path], LogitsFunction]
     open_values: Callable[[bytes], Callable[[Images], Values]]
+    require_tried: Callable[[ExportedNetwork, Images], None]
     tolerance_for: Callable[[Precision], Tolerance]

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from artifacts.chain import trained_network
+from artifacts.chain import ExportedNetwork, trained_network
 from artifacts.engine import Engine
 from artifacts.export_records import Variant
+from artifacts.logits import Images
 from artifacts.run_directory import RunDirectory, remember_last_run
 from artifacts.run_lock import locked_run
 from artifacts.training_records import Normalization
@@ -51,15 +52,24 @@ def export_step(
 
 def engine_on(provider: str) -> Engine:
     """Return what runs graphs on a provider, for the export room."""
+    from evaluate.foreign import require_tried
+    from evaluate.graph_input import InputOptions
     from evaluate.onnx_runtime import OnnxRunner
+    from evaluate.passes import batch_size_of_pass
     from evaluate.session_options import SessionOptions
     from evaluate.tolerances import tolerance_for
 
     session = SessionOptions(provider=provider)
+
+    def require_tried_on(exported: ExportedNetwork, images: Images) -> None:
+        some = images[: batch_size_of_pass(images.shape[1:])]
+        require_tried(exported, InputOptions(), session, some)
+
     return Engine(
         provider=provider,
         open_logits=lambda path: OnnxRunner(path, session).run,
         open_values=lambda model: OnnxRunner(model, session).run_all,
+        require_tried=require_tried_on,
         tolerance_for=lambda precision: tolerance_for(provider, precision),
     )
 

@@ -14,7 +14,7 @@ from artifacts.evaluation_records import GraphOutput
 from artifacts.logits import Images, LogitsFunction
 from artifacts.prediction_records import PredictingModel
 from artifacts.ranking import Ranking, RankingFunction
-from evaluate.foreign import require_same_files, tried_file
+from evaluate.foreign import require_same_files, require_tried, tried_file
 from evaluate.graph_input import (
     InputOptions,
     graph_input,
@@ -57,9 +57,13 @@ def classifier_of_run(exported: ExportedNetwork, session: SessionOptions) -> Cla
     """Return a run's network on the provider that is asked for.
 
     Raises:
+        ArtifactError: its graph is no ONNX model that is understood here.
+        UnfinishedError: ONNX Runtime cannot load or run it; it crashed, took too long or too much.
         UnusableError: the provider does not work here.
         UsageError: the network takes neither grey nor RGB images.
     """
+    options = InputOptions(layout="nchw")
+    require_tried(exported, options, session)
     model = PredictingModel(
         onnx_sha256=exported.variant.onnx_sha256, name=exported.trained.model.name
     )
@@ -67,7 +71,7 @@ def classifier_of_run(exported: ExportedNetwork, session: SessionOptions) -> Cla
         exported.onnx,
         model,
         exported.variant.precision,
-        InputOptions(layout="nchw"),
+        options,
         session,
         frozenset(),
         asked_by="--run",

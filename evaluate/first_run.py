@@ -1,4 +1,4 @@
-"""What the child process does with an ONNX file of a stranger: reads it, checks it, runs it.
+"""What the child process does with an ONNX file that may be a stranger's: read, check, run.
 
 Nothing of this is done in the process that evaluates until the child has come to its end.
 """
@@ -31,7 +31,11 @@ EXTREME_PIXELS = (0, 255)
 
 
 def first_run(
-    onnx: str, images: str | None, options: Mapping[str, Any], session: Mapping[str, Any]
+    onnx: str,
+    images: str | None,
+    options: Mapping[str, Any],
+    session: Mapping[str, Any],
+    asked_by: str = "--onnx",
 ) -> dict[str, object]:
     """Return what the file says of its model, which has been checked and has run.
 
@@ -40,6 +44,7 @@ def first_run(
         images: path of an array with uint8 images_NCHW; None: those that the graph itself asks for.
         options: of its input, the fields of InputOptions.
         session: the fields of SessionOptions.
+        asked_by: the option that named the file.
 
     Raises:
         ArtifactError: the file is no ONNX model that is understood here.
@@ -59,16 +64,20 @@ def first_run(
     # JSON has no tuples.
     given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
     batch = None if images is None else mapped_array(Path(images))
-    _run(runner, frozenset(softmaxed), batch, InputOptions(**given))
+    _run(runner, frozenset(softmaxed), batch, InputOptions(**given), asked_by)
     return {"model": described.model_dump(mode="json"), "softmaxed": softmaxed}
 
 
 def _run(
-    runner: OnnxRunner, softmaxed: frozenset[str], images: Images | None, options: InputOptions
+    runner: OnnxRunner,
+    softmaxed: frozenset[str],
+    images: Images | None,
+    options: InputOptions,
+    asked_by: str,
 ) -> None:
     """Give the graph the images, and two of the least and the greatest pixels there are."""
     if images is None:
-        layout, shape = images_taken(image_input(runner.inputs), options.layout, "--onnx")
+        layout, shape = images_taken(image_input(runner.inputs), options.layout, asked_by)
         options = replace(options, layout=layout)
     else:
         shape = images.shape[1:]

@@ -22,8 +22,8 @@ class SessionOptions:
         optimize: rewrite the graph before it runs.
         busy_wait: let threads wait for the next call at full speed for a while
             (evaluate.idle_threads), which makes it quicker where nothing else needs the CPUs.
-        timeout_seconds: longest that one run may last; of a file that no run made also all that is
-            done to try it.
+        timeout_seconds: longest that one run may last; of a file that is tried first
+            (evaluate.foreign) also all that is done to try it.
     """
 
     provider: str = "cpu"

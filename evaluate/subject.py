@@ -9,12 +9,12 @@ from artifacts.chain import ExportedNetwork, TrainedNetwork, exported_network
 from artifacts.choices import MAX_ACCURACY_DROP, ReferenceSource
 from artifacts.environment import is_installed
 from artifacts.evaluation_records import EvaluatedModel
-from artifacts.logits import load_reference
+from artifacts.logits import Images, load_reference
 from artifacts.run_directory import RunDirectory, default_run
 from artifacts.shell import pasteable
 from data import Dataset
-from errors import ArtifactError, UnusableError, UsageError
-from evaluate.foreign import require_same_files, tried_file
+from errors import ArtifactError, OnnxproofError, UnusableError, UsageError
+from evaluate.foreign import require_same_files, require_tried, tried_file
 from evaluate.graph_input import InputOptions, graph_input, graph_output
 from evaluate.onnx_runtime import OnnxRunner
 from evaluate.passes import batch_size_of_pass
@@ -64,9 +64,14 @@ def subject_of_run(
     """Return an exported variant with the reference that was recorded, or that is computed now.
 
     Raises:
-        ArtifactError: the recorded reference is damaged, or is not of these examples.
-        UsageError: TF32 is asked for, which the recorded reference does without.
-        UnusableError: the reference is to be computed now, and PyTorch is not installed.
+        ArtifactError: the recorded reference is damaged, or is not of these examples; or the graph
+            is no ONNX model that is understood here.
+        UsageError: TF32 is asked for, which the recorded reference does without; or the graph takes
+            no images of this dataset.
+        UnfinishedError: ONNX Runtime cannot load or run the graph; it crashed, took too long or too
+            much.
+        UnusableError: the reference is to be computed now, and PyTorch is not installed; or the
+            provider does not work here.
     """
     run, variant = exported.trained.run, exported.variant
     weights = variant.external_data
@@ -88,6 +93,8 @@ def subject_of_run(
             "PyTorch's logits were recorded without it, and both sides must do the same",
             hint="add --reference live",
         )
+    images = dataset.test.images[: batch_size_of_pass(dataset.image_shape)]
+    require_tried(exported, InputOptions(), session, images)
     return Subject(
         onnx=exported.onnx,
         model=EvaluatedModel(
@@ -107,20 +114,24 @@ def subject_of_run(
         reference_external_data={},
         trained=exported.trained,
         run=run,
-        float32_onnx=_float32_beside(exported),
+        float32_onnx=_float32_beside(exported, session, images),
         allowed_accuracy_drop=variant.quantization.validation.max_accuracy_drop
         if variant.quantization
         else MAX_ACCURACY_DROP,
     )
 
 
-def _float32_beside(exported: ExportedNetwork) -> Path | None:
-    """Return the run's float32 graph, if this is another one and that one is whole."""
+def _float32_beside(
+    exported: ExportedNetwork, session: SessionOptions, images: Images
+) -> Path | None:
+    """Return the run's float32 graph, if this is another one and that one is whole and runs."""
     if exported.variant.precision == "float32":
         return None
     try:
-        return exported_network(exported.trained.run, "float32").onnx
-    except ArtifactError as error:
+        float32 = exported_network(exported.trained.run, "float32")
+        require_tried(float32, InputOptions(), session, images)
+        return float32.onnx
+    except OnnxproofError as error:
         log.warning("float32 is not timed beside %s: %s", exported.variant.precision, error)
         return None
 

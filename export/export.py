@@ -10,6 +10,7 @@ from artifacts.choices import BF16_OPSET, DEFAULT_OPSET, Precision
 from artifacts.engine import Engine
 from artifacts.export_records import Export, Variant
 from artifacts.json_records import content_of_record
+from artifacts.own_graphs import note_own
 from data import Dataset
 from errors import ArtifactError, UnusableError, UsageError
 from export.checks import check_batches, check_file
@@ -93,6 +94,8 @@ def export(
         log.info("the float32 graph is exported first: it is what %s is made of", options.precision)
         _export_float32(trained, dataset, options, opset or DEFAULT_OPSET, engine, on_step, command)
         float32 = exported_network(trained.run, "float32")
+    else:
+        engine.require_tried(float32, dataset.test.images)
     return export_variant(
         float32,
         dataset,
@@ -200,6 +203,7 @@ def _export_float32(
             reference = saved_reference(directory / run.reference.name, logits, device)
             record = Export(reference=reference, variants={"float32": variant})
         (directory / run.export.name).write_bytes(content_of_record(record))
+    note_own(variant)
     return variant
 
 

@@ -12,6 +12,7 @@ from artifacts.engine import Engine
 from artifacts.export_records import Export, Variant
 from artifacts.json_records import content_of_record, read_record
 from artifacts.logits import LogitsFunction
+from artifacts.own_graphs import note_own
 from data import Dataset
 from data.calibration import ReductionData, reduction_data
 from errors import UnfinishedError
@@ -106,6 +107,7 @@ def export_variant(
         variants = export.variants | {precision: variant}
         record = export.model_copy(update={"variants": variants})
         (directory / run.export.name).write_bytes(content_of_record(record))
+    note_own(variant)
     return variant
 
 

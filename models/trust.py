@@ -2,20 +2,19 @@
 
 A run names the file that its network is defined in, and to build the network is to run that file.
 The run may be a stranger's. So a file is run only where this user has named it as `--model`, or has
-said `--trust-code`, on this machine, for this content at this path:
-
-    <user's state directory>/onnxproof/trusted-code/<sha256 of path and content's sha256>
+said `--trust-code`, on this machine, for this content at this path (untrusted.notes).
 
 The path is part of it since the file may import its neighbours, of which nothing is remembered: in
 another folder, the same file may be beside other ones.
 """
 
-import hashlib
 import logging
 from pathlib import Path
 
 from errors import ArtifactError
+from untrusted.notes import is_noted, write_note
 
+_KIND = "trusted-code"
 log = logging.getLogger("onnxproof")
 
 
@@ -24,10 +23,8 @@ def trust(file: Path, file_sha256: str) -> None:
 
     Where that cannot be written, it is said in the log, and commands that run the file will ask.
     """
-    note = _note(file, file_sha256)
     try:
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(f"{file_sha256}  {file}\n", errors="backslashreplace")
+        write_note(_KIND, f"{file_sha256}  {file}")
     except OSError as error:
         log.warning("%s: not remembered as trusted: %s", file, error)
 
@@ -38,18 +35,10 @@ def require_trusted(file: Path, file_sha256: str) -> None:
     Raises:
         ArtifactError: it is not known.
     """
-    if not _note(file, file_sha256).is_file():
+    if not is_noted(_KIND, f"{file_sha256}  {file}"):
         raise ArtifactError(
             str(file),
             "holds code that would be run, and is not known to be yours"
             f" (its sha256 is {file_sha256})",
             hint="read it and what it imports; if it may be run, give --trust-code once",
         )
-
-
-def _note(file: Path, file_sha256: str) -> Path:
-    import platformdirs
-
-    # Only its name counts: there is nothing in a note that could be damaged.
-    key = hashlib.sha256(f"{file_sha256}  {file}".encode(errors="backslashreplace")).hexdigest()
-    return platformdirs.user_state_path("onnxproof") / "trusted-code" / key
