@@ -14,6 +14,7 @@ from PIL import Image
 
 from commands.main import main
 from tests.evaluate import hostile_files as hostile
+from tests.evaluate.strangers import strangers_run
 from tests.serve.servers import running_server
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +67,34 @@ def test_every_command_tells_of_a_crash_in_one_line(
         told = capsys.readouterr()
         assert told == ("", f"error: {path}: crashed (SIGFPE) when it was first run\n")
     assert not Path("runs").exists()
+
+
+def test_every_command_tells_of_a_crash_of_a_strangers_run(
+    finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    run = strangers_run(finished_run, tmp_path / "run", hostile.division_by_zero())
+    monkeypatch.chdir(tmp_path)
+    for command in (
+        ["evaluate"],
+        ["predict", "gone.png"],
+        ["serve", "--port", "0"],
+        ["export", "--precision", "int8"],
+    ):
+        assert main([*command, "--run", str(run.root)]) == 5
+        told = capsys.readouterr()
+        crash = f"error: {run.root / 'model.onnx'}: crashed (SIGFPE) when it was first run"
+        assert (told.out, told.err.splitlines()[-1]) == ("", crash)
+
+
+def test_strangers_float32_graph_that_crashes_is_not_timed_beside_int8(
+    evaluated_run: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    run = strangers_run(evaluated_run, tmp_path / "run", hostile.division_by_zero())
+    options = ["--precision", "int8", "--batch-sizes", "1", "--min-seconds", "0.01", "--json"]
+    assert main(["evaluate", "--run", str(run.root), *options]) in (0, 1)
+    told = capsys.readouterr()
+    assert f"float32 is not timed beside int8: {run.root / 'model.onnx'}: crashed" in told.err
+    assert json.loads(told.out)["latency"][0]["float32"] is None
 
 
 def test_evaluation_of_a_graph_that_loops_on_the_last_image_ends(

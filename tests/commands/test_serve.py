@@ -192,7 +192,7 @@ def test_signal_ends_it_when_what_was_accepted_is_answered(
             thread.join()
     assert answers == [200] * 4
     assert code == 128 + number
-    assert errors.splitlines() == [
+    assert errors.splitlines()[-2:] == [  # before them, on a busy machine, how long it opened
         "stopping; what was accepted is answered",
         f"error: stopped by {number.name}; what was finished is kept",
     ]
