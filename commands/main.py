@@ -3,10 +3,12 @@
 import contextlib
 import errno
 import importlib
+import math
 import shlex
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +25,9 @@ COMMANDS = (
     *("train", "export", "evaluate", "predict", "serve", "verify"),
     *("compare", "report", "pipeline", "models", "datasets", "doctor", "completion"),
 )
+# A signal that comes again so soon is the same one: of a terminal and of what watches over us, say.
+# Raised twice, the second would hit the telling of the first.
+SAME_STOP_SECONDS = 0.5
 EXIT_USAGE = UsageError.exit_code
 EXIT_UNFINISHED = UnfinishedError.exit_code
 # What the system says of them needs no more words.
@@ -41,6 +46,7 @@ class Invocation:
     stopped_by: signal.Signals | None = None
     defers_stop: bool = False
     is_over: bool = False
+    raised_at: float = -math.inf  # by the monotonic clock: the last time that `stop` raised
 
     def stop(self, number: int, frame: FrameType | None) -> None:
         """Note the signal, which counts whatever error it leads to, and raise unless deferred."""
@@ -48,7 +54,11 @@ class Invocation:
         self.stopped_by = signal.Signals(number)
         if self.is_over:  # and is being told
             return
-        if not (self.defers_stop and is_first):  # who asks twice does not want to wait
+        if self.defers_stop and is_first:  # who asks twice does not want to wait
+            return
+        now = time.monotonic()
+        if now - self.raised_at > SAME_STOP_SECONDS:
+            self.raised_at = now
             raise Stopped
 
     @contextlib.contextmanager
@@ -58,6 +68,7 @@ class Invocation:
 
         def repeat(lost: "sys.UnraisableHookArgs") -> None:
             if issubclass(lost.exc_type, Stopped) and self.stopped_by is not None:
+                self.raised_at = -math.inf
                 threading.Timer(0.01, signal.pthread_kill, [here, self.stopped_by]).start()
             else:
                 earlier(lost)
