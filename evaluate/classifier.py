@@ -18,10 +18,10 @@ from evaluate.foreign import require_same_files, require_tried, tried_file
 from evaluate.graph_input import (
     InputOptions,
     graph_input,
-    graph_output,
     image_input,
     logits_function,
 )
+from evaluate.graph_output import graph_output
 from evaluate.images_taken import images_taken
 from evaluate.onnx_runtime import OnnxRunner
 from evaluate.session_options import SessionOptions

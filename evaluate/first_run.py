@@ -16,10 +16,10 @@ from evaluate.foreign import MOST_MODEL_BYTES
 from evaluate.graph_input import (
     InputOptions,
     graph_input,
-    graph_output,
     image_input,
     logits_function,
 )
+from evaluate.graph_output import graph_output
 from evaluate.images_taken import images_taken
 from evaluate.onnx_rules import parsed_model, require_valid
 from evaluate.onnx_runtime import OnnxRunner

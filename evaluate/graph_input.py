@@ -7,7 +7,6 @@ else made tells its input's name, dtype and shape; what it cannot tell, the user
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +15,12 @@ from artifacts.choices import INPUT_DTYPES, InputDtype, Layout
 from artifacts.evaluation_records import GraphInput, GraphOutput
 from artifacts.export_records import TensorSpec
 from artifacts.logits import Images, Logits
-from errors import ArtifactError, UnfinishedError, UsageError
+from errors import UsageError
+from evaluate.graph_output import FLOATS, logits_reader
 from evaluate.onnx_runtime import OnnxRunner
 
 log = logging.getLogger("onnxproof")
 Preparation = Callable[[Images], NDArray[np.generic]]  # images_NCHW to what the graph takes
-# Those that numpy has: of others (bfloat16, float8) ONNX Runtime gives the bits as whole numbers.
-_FLOATS = ("float16", "float32", "float64")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,11 +79,11 @@ def graph_input(
     if 0 in mapped.std:
         raise UsageError("--std", "wanted numbers that are not zero")
     changes = {option for option in options.given if option in ("--input-scale", "--mean", "--std")}
-    if changes and dtype not in _FLOATS:
+    if changes and dtype not in FLOATS:
         raise UsageError(
             min(changes), f"the graph's input {images.name!r} takes {dtype} pixels as they are"
         )
-    if not changes and dtype in _FLOATS:
+    if not changes and dtype in FLOATS:
         log.warning(
             "input %r is given pixels from 0 to 255 as %s; where the graph does not scale them"
             " itself, say so with --input-scale, --mean and --std",
@@ -153,19 +151,10 @@ def logits_function(
             as many.
     """
     prepare, size, name = preparation(form), form.batch, output.name
-    classes: int | None = None
+    read = logits_reader(runner.name)
 
     def logits(images: Images) -> Logits:
-        nonlocal classes
-        values = runner.run(prepare(images), name)
-        logits_NK = as_logits(values, images=len(images), onnx=runner.name)
-        found = logits_NK.shape[1]
-        if classes not in (None, found):
-            raise UnfinishedError(
-                runner.name, f"gives {classes} classes for one batch and {found} for another"
-            )
-        classes = found
-        return logits_NK
+        return read(runner.run(prepare(images), name), len(images))
 
     if size is None:
         return logits
@@ -181,55 +170,6 @@ def logits_function(
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     return in_fixed_batches
-
-
-def graph_output(outputs: Sequence[TensorSpec], softmaxed: frozenset[str]) -> GraphOutput:
-    """Return which output has the logits: one of that name, else the first that can be.
-
-    Args:
-        outputs: of the graph.
-        softmaxed: names of those that a softmax has made.
-
-    Raises:
-        UsageError: there is none.
-    """
-    fitting = [
-        spec
-        for spec in outputs
-        if spec.dtype in _FLOATS
-        and len(spec.shape) >= 2
-        and all(length == 1 for length in spec.shape[2:])
-    ]
-    if not fitting:
-        found = ", ".join(f"{spec.name} {spec.dtype} {list(spec.shape)}" for spec in outputs)
-        raise UsageError("--onnx", f"wanted a float output [batch, classes], found {found}")
-    chosen = next((spec for spec in fitting if spec.name == "logits"), fitting[0])
-    return GraphOutput(name=chosen.name, probabilities=chosen.name in softmaxed)
-
-
-def as_logits(values: NDArray[Any], *, images: int, onnx: str) -> Logits:
-    """Return what a graph gave as float32 logits_NK.
-
-    Args:
-        values: whose shape may be another one than the graph says.
-        images: that it was given.
-        onnx: the graph's file, for the error.
-
-    Raises:
-        ArtifactError: it gave another number of answers.
-        UnfinishedError: it gave no classes, or something else than classes.
-    """
-    shape = values.shape
-    if len(shape) < 2 or any(length != 1 for length in shape[2:]):
-        found = f"gives an output of shape {list(shape)}: wanted [batch, classes]"
-        raise UnfinishedError(onnx, found)
-    if shape[0] != images:
-        raise ArtifactError(onnx, f"gives {shape[0]} answers for {images} images")
-    if shape[1] == 0:
-        raise UnfinishedError(onnx, "gives 0 classes")
-    if values.dtype == np.float32 and len(shape) == 2:
-        return values
-    return values.reshape(shape[:2]).astype(np.float32)
 
 
 def _layout(images: TensorSpec, image_shape: tuple[int, int, int], asked: Layout | None) -> Layout:

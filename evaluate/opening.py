@@ -7,7 +7,8 @@ from artifacts.logits import Tolerance
 from data import Dataset
 from errors import UsageError
 from evaluate.foreign import require_same_files
-from evaluate.graph_input import graph_input, graph_output
+from evaluate.graph_input import graph_input
+from evaluate.graph_output import graph_output
 from evaluate.onnx_runtime import OnnxRunner
 from evaluate.references import OnnxReference, Reference
 from evaluate.session_options import SessionOptions

@@ -15,7 +15,8 @@ from artifacts.shell import pasteable
 from data import Dataset
 from errors import ArtifactError, OnnxproofError, UnusableError, UsageError
 from evaluate.foreign import require_same_files, require_tried, tried_file
-from evaluate.graph_input import InputOptions, graph_input, graph_output
+from evaluate.graph_input import InputOptions, graph_input
+from evaluate.graph_output import graph_output
 from evaluate.onnx_runtime import OnnxRunner
 from evaluate.passes import batch_size_of_pass
 from evaluate.references import LiveReference, OnnxReference, RecordedReference, Reference

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from artifacts.evaluation_records import GraphInput, GraphOutput
 from artifacts.logits import Images, Logits, LogitsFunction
-from evaluate.graph_input import as_logits, preparation
+from evaluate.graph_input import preparation
+from evaluate.graph_output import logits_reader
 from evaluate.onnx_runtime import OnnxRunner
 
 
@@ -44,9 +45,10 @@ def onnx_host_call(
     before.
     """
     values: NDArray[Any] = preparation(form)(images)
+    read = logits_reader(runner.name)
     return TimedCall(
         call=functools.partial(runner.run, values, output.name),
-        logits=functools.partial(as_logits, images=len(images), onnx=runner.name),
+        logits=lambda given: read(given, len(images)),
     )
 
 

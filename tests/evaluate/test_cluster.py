@@ -20,7 +20,8 @@ from data.dataset import split_sha256
 from errors import UnfinishedError, UnusableError
 from evaluate import cluster
 from evaluate.cluster import MappedArray, SliceWorker, cluster_pass
-from evaluate.graph_input import InputOptions, graph_input, graph_output
+from evaluate.graph_input import InputOptions, graph_input
+from evaluate.graph_output import graph_output
 from evaluate.onnx_runtime import OnnxRunner
 from evaluate.passes import BATCH_SIZE, PassPlan, PassSums, SliceComputer, local_pass, slices
 from evaluate.ray_connection import ROOT, ClusterOptions, connected_ray
