@@ -118,12 +118,17 @@ def test_array_of_another_dtype_or_shape_is_refused_with_what_was_found(
     assert str(wrong.shape) in refusal(path)
 
 
+def is_open(path: Path) -> bool:
+    return path.resolve() in {file.resolve() for file in OPEN_FILES.iterdir()}
+
+
 def test_truncated_reference_is_not_left_open(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
-    opened = list(OPEN_FILES.iterdir())
+    with path.open("rb"):
+        assert is_open(path)
     with pytest.raises(ArtifactError) as caught:
         load_reference(path)
-    assert len(list(OPEN_FILES.iterdir())) == len(opened), caught.value
+    assert not is_open(path), caught.value
 
 
 def test_npy_file_in_the_references_place_is_refused(path: Path) -> None:
