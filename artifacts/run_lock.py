@@ -9,13 +9,13 @@ import errno
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from artifacts.run_directory import RunDirectory
 from errors import UnfinishedError
 from storage.temporary import remove_leftovers, temporary_file
-from storage.writing import not_written
+from storage.writing import not_written, require_replaceable
 
 if sys.platform != "win32":  # which has no flock: there nothing is locked
     import fcntl
@@ -24,17 +24,22 @@ log = logging.getLogger("onnxproof")
 
 
 @contextlib.contextmanager
-def locked_run(run: RunDirectory, *, create: bool = False) -> Iterator[None]:
+def locked_run(
+    run: RunDirectory, *, create: bool = False, replaces: Sequence[Path] = ()
+) -> Iterator[None]:
     """Let this process alone write the run while the block lasts.
 
     Args:
         run: whose directory is locked; where there is none, there is nothing to lock.
         create: make the directory; what was made goes again if it is empty in the end.
+        replaces: the files that the block writes.
 
     Raises:
-        UnfinishedError: another process writes it, or the directory cannot be written; which is
-            told before the work whose result would have no place.
+        UnfinishedError: another process writes it, the directory cannot be written, or something
+            that cannot be replaced has the place of a file; which is told before the work whose
+            result would have no place.
     """
+    require_replaceable(*replaces)
     made = _made(run.root) if create else []
     if not run.root.is_dir():
         yield

@@ -33,7 +33,8 @@ def evaluate_step(
     from evaluate.evaluation import evaluate
     from evaluate.subject import subject_of_run
 
-    with locked_run(run), step_progress("evaluation") as progress:
+    written = run.evaluation(precision, options.session.provider)
+    with locked_run(run, replaces=[written]), step_progress("evaluation") as progress:
         progress("hashes", 0, 0)
         exported = exported_network(run, precision)
         progress("dataset", 0, 0)
@@ -80,5 +81,6 @@ def evaluate_file_step(
         subject = subject_of_file(
             onnx, data, InputOptions(**input_options), options.session, reference_onnx
         )
-        with locked_run(subject.run):
+        written = subject.run.evaluation(subject.model.precision, options.session.provider)
+        with locked_run(subject.run, replaces=[written]):
             return evaluate(subject, data, options, on_step=progress, command=command_line())

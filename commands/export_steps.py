@@ -33,10 +33,14 @@ def export_step(
     from evaluate.provider_trial import precision_failure
     from export.export import ExportOptions, export
 
-    with locked_run(run), step_progress("export") as progress:
+    options = options or ExportOptions()
+    graphs = [run.onnx(precision) for precision in ("float32", options.precision)]
+    with (
+        locked_run(run, replaces=(*graphs, run.reference, run.export)),
+        step_progress("export") as progress,
+    ):
         progress("hashes", 0, 0)
         trained = trained_network(run)
-        options = options or ExportOptions()
         if failure := precision_failure(provider, options.precision):
             raise failure
         progress("dataset", 0, 0)
@@ -106,7 +110,7 @@ def import_step(options: ImportOptions) -> RunDirectory:
         )
     assert chosen.weights is not None
     run = run_for(options.run, dataset, chosen.network)
-    with locked_run(run, create=True):
+    with locked_run(run, create=True, replaces=(run.weights, run.imported)):
         imported_network(
             run,
             chosen.network,

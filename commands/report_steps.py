@@ -16,6 +16,7 @@ from commands.run_data import dataset_of_run
 from commands.run_names import labels_of
 from data import DATASET_NAMES, Dataset, load_dataset
 from errors import ArtifactError, DatasetError
+from storage.writing import require_replaceable
 
 if TYPE_CHECKING:  # at run time they load matplotlib
     from report.contents import Contents
@@ -60,6 +61,7 @@ def report_step(
     labels = labels_of(roots)
     page = output or _page_of(runs)
     # The page is a file of the one run; of none where there are several, or it lies elsewhere.
+    require_replaceable(page)
     lock = locked_run(runs[0]) if page == runs[0].report else contextlib.nullcontext()
     with lock, step_progress("report") as progress:
         records = [read_run(run, labels[root]) for run, root in zip(runs, roots, strict=True)]

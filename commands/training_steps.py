@@ -105,7 +105,10 @@ def _trained(
     invocation = click.get_current_context().ensure_object(Invocation)
     with contextlib.ExitStack() as stack:
         if processes.writes:
-            stack.enter_context(locked_run(run, create=True))
+            files = [run.recipe, run.history, run.weights, run.training]
+            if not options.resume:  # which reads that one first
+                files.append(run.resume)
+            stack.enter_context(locked_run(run, create=True, replaces=files))
         watchers = _watchers(options, run, processes, stack)
         stop_requested = stack.enter_context(invocation.deferred_stop())
         training = train(

@@ -30,6 +30,7 @@ def replacing(path: Path) -> Iterator[Path]:
         UnfinishedError: the directory cannot be written, or the disk is full; or what has this name
             is no file, such as a device.
     """
+    require_replaceable(path)
     with _telling_of(path):
         _make_parent(path)
         with temporary_file(path.parent, path.suffix) as temporary:
@@ -53,8 +54,10 @@ def replacing_together(
         withdraw: takes back what the old record says of the files; None: the whole record.
 
     Raises:
-        UnfinishedError: the directory cannot be written, or the disk is full.
+        UnfinishedError: the directory cannot be written, or the disk is full; or what has one of
+            the names is no file, such as a device.
     """
+    require_replaceable(*paths, record)
     with _telling_of(record):
         _make_parent(record)
         with temporary_directory(record.parent) as directory:
@@ -118,6 +121,23 @@ def put_in_place(path: Path, written: Path) -> None:
     _rename({path: written})
 
 
+def require_replaceable(*paths: Path) -> None:
+    """Return if a file may be put in the place of each: nothing is there, or a regular file.
+
+    Of a directory, a device or a pipe only root could make a file, and should not. It is required
+    again when the files take their places: whoever works for hours asks before that too.
+
+    Raises:
+        UnfinishedError: one may not.
+    """
+    for path in paths:
+        with _telling_of(path), contextlib.suppress(FileNotFoundError):
+            if os.path.lexists(path.parent) and not path.parent.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise OSError(errno.EINVAL, "what is there is no regular file")
+
+
 def not_written(path: Path, error: OSError) -> UnfinishedError:
     """Return what the system could not do as the path's error, with the way out."""
     hint = None
@@ -140,15 +160,8 @@ def _make_parent(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
 
 
-def _require_replaceable(path: Path) -> None:
-    """Refuse to put a file in the place of a directory, a device or a pipe: root could."""
-    with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise OSError(errno.EINVAL, "what is there is no regular file")
-
-
 def _make_durable(path: Path, written: Path) -> None:
-    _require_replaceable(path)
+    require_replaceable(path)
     _fsync(written)
     written.chmod(0o666 & ~_umask())  # it was made private
 

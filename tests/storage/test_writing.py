@@ -3,13 +3,19 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from errors import UnfinishedError
-from storage.writing import placing_directory, replacing, replacing_together, write_bytes
+from storage.writing import (
+    placing_directory,
+    replacing,
+    replacing_together,
+    require_replaceable,
+    write_bytes,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -229,6 +235,24 @@ def test_written_file_has_the_permissions_of_the_umask(tmp_path: Path) -> None:
     assert (tmp_path / "recipe.json").stat().st_mode & 0o777 == 0o640
 
 
+def begun_with(*paths: Path) -> None:
+    with replacing_together(*paths[:-1], record=paths[-1]):
+        raise AssertionError("the work was begun")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.touch, lambda path: path.symlink_to("nowhere")])
+def test_file_whose_directory_is_none_cannot_be_replaced(
+    make: Callable[[Path], object], tmp_path: Path
+) -> None:
+    make(tmp_path / "evaluations")
+    with pytest.raises(UnfinishedError, match=r"a\.json: cannot be written: Not a directory"):
+        require_replaceable(tmp_path / "evaluations" / "a.json")
+
+
+def test_what_is_missing_or_a_file_can_be_replaced(old: Path) -> None:
+    require_replaceable(old, old.with_name("new.json"), old.parent / "new" / "a.json")
+
+
 def test_nothing_but_a_file_is_replaced_by_one(tmp_path: Path) -> None:
     """Root could, and `--output /dev/null` would be the end of that."""
     pipe = tmp_path / "pipe"
@@ -237,6 +261,8 @@ def test_nothing_but_a_file_is_replaced_by_one(tmp_path: Path) -> None:
     for path in (pipe, tmp_path / "link"):
         with pytest.raises(UnfinishedError, match="no regular file"):
             write_bytes(path, b"new")
+        with pytest.raises(UnfinishedError, match=f"{path.name}: .*no regular file"):
+            begun_with(path, tmp_path / "record.json")
     assert pipe.is_fifo()
     assert sorted(tmp_path.iterdir()) == [tmp_path / "link", pipe]
 
