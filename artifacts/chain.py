@@ -9,12 +9,12 @@ from pathlib import Path
 
 from artifacts.export_records import Export, Reference, Variant
 from artifacts.files import sha256_of_file
-from artifacts.json_records import read_record
+from artifacts.json_records import MOST_BYTES, read_record
 from artifacts.run_directory import RunDirectory
 from artifacts.shell import pasteable
 from artifacts.training_records import DatasetSpec, Imported, ModelSpec, Recipe, Sha256, Training
 from errors import ArtifactError
-from untrusted.files import is_there
+from untrusted.files import is_there, require_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +63,20 @@ def trained_network(run: RunDirectory) -> TrainedNetwork:
         what = "no finished training here" if run.root.is_dir() else "no such run directory"
         raise ArtifactError(str(run.root), what, hint="train it with: python cli.py train")
     training = read_record(run.training, Training)
-    require_hash(run.recipe, training.recipe_sha256, record=run.training, again="train")
-    require_hash(run.weights, training.checkpoint_sha256, record=run.training, again="train")
+    require_hash(
+        run.recipe,
+        training.recipe_sha256,
+        record=run.training,
+        most_bytes=MOST_BYTES,
+        again="train",
+    )
+    require_hash(
+        run.weights,
+        training.checkpoint_sha256,
+        record=run.training,
+        size_bytes=training.checkpoint_bytes,
+        again="train",
+    )
     recipe = read_record(run.recipe, Recipe)
     return TrainedNetwork(
         run=run,
@@ -97,11 +109,14 @@ def exported_network(run: RunDirectory, precision: str) -> ExportedNetwork:
         )
     variant, reference = export.variants[precision], export.reference
     onnx = run.onnx(precision)
-    require_hash(onnx, variant.onnx_sha256, record=run.export, again="export")
-    if variant.external_data is not None:
-        weights = run.external_data(precision)
-        require_hash(weights, variant.external_data.sha256, record=run.export, again="export")
-    require_hash(run.reference, reference.sha256, record=run.export, again="export")
+    files = [
+        (onnx, variant.onnx_sha256, variant.file_bytes),
+        (run.reference, reference.sha256, reference.bytes),
+    ]
+    if (weights := variant.external_data) is not None:
+        files.append((run.external_data(precision), weights.sha256, weights.bytes))
+    for path, sha256, size_bytes in files:
+        require_hash(path, sha256, record=run.export, size_bytes=size_bytes, again="export")
     for path, of in (
         (onnx, variant.checkpoint_sha256),
         (run.reference, reference.checkpoint_sha256),
@@ -124,7 +139,13 @@ def exported_network(run: RunDirectory, precision: str) -> ExportedNetwork:
 
 def _imported_network(run: RunDirectory) -> TrainedNetwork:
     imported = read_record(run.imported, Imported)
-    require_hash(run.weights, imported.checkpoint_sha256, record=run.imported, again="export")
+    require_hash(
+        run.weights,
+        imported.checkpoint_sha256,
+        record=run.imported,
+        size_bytes=imported.checkpoint_bytes,
+        again="export",
+    )
     return TrainedNetwork(
         run=run,
         model=imported.model,
@@ -136,23 +157,38 @@ def _imported_network(run: RunDirectory) -> TrainedNetwork:
     )
 
 
-def require_hash(path: Path, expected: str, *, record: Path, again: str | None = None) -> None:
+def require_hash(
+    path: Path,
+    expected: str,
+    *,
+    record: Path,
+    size_bytes: int | None = None,
+    most_bytes: int | None = None,
+    again: str | None = None,
+) -> None:
     """Refuse a file that is not the one that a record speaks of.
 
     Args:
         path: the file.
         expected: its sha256 in the record.
         record: where that stands.
+        size_bytes: the same of its size, which is compared first; None: it does not say.
+        most_bytes: that such a file may have; None: any number.
         again: the command that makes it anew, for the hint.
 
     Raises:
         ArtifactError: it is missing, or another one.
     """
-    found = sha256_of_file(path)
-    if found != expected:
-        raise ArtifactError(
-            str(path),
-            f"is not the file that {record.name} speaks of"
-            f" (sha256 {expected[:12]} wanted, {found[:12]} found)",
-            hint=f"restore the file, or {again} again" if again else None,
-        )
+    size = require_file(path, most_bytes=most_bytes)
+    if size_bytes in (None, size):
+        found = sha256_of_file(path, most_bytes=size)
+        if found == expected:
+            return
+        difference = f"sha256 {expected[:12]} wanted, {found[:12]} found"
+    else:
+        difference = f"{size_bytes:,} bytes wanted, {size:,} found"
+    raise ArtifactError(
+        str(path),
+        f"is not the file that {record.name} speaks of ({difference})",
+        hint=f"restore the file, or {again} again" if again else None,
+    )

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from artifacts.choices import Precision
 from artifacts.environment import Environment
-from artifacts.json_records import SCHEMA, Record
+from artifacts.json_records import SCHEMA, Count, Record
 from artifacts.training_records import Sha256
 from artifacts.variant_records import HalfPrecision, Quantization
 
@@ -63,6 +63,7 @@ class Reference(Record):
 
     file: str
     sha256: Sha256
+    bytes: Count | None = None  # None: of an older record
     checkpoint_sha256: Sha256
     dataset_sha256: Sha256
     split: str

@@ -110,6 +110,7 @@ class Imported(Record):
     source: InitialWeights  # the file that its weights came from
     checkpoint: str  # the file's name in the run directory
     checkpoint_sha256: Sha256
+    checkpoint_bytes: Count | None = None  # None: of an older record
     parameters: int
     environment: Environment
     command: str
@@ -138,6 +139,7 @@ class Training(Record):
     recipe_sha256: Sha256
     checkpoint: str  # the file's name in the run directory
     checkpoint_sha256: Sha256
+    checkpoint_bytes: Count | None = None  # None: of an older record
     history_sha256: Sha256
     parameters: Count
     epochs: int = Field(ge=1)

@@ -10,7 +10,8 @@ from artifacts.chain import exported_network, require_hash, trained_network
 from artifacts.choices import PRECISIONS
 from artifacts.evaluation_records import Evaluation
 from artifacts.export_records import Export
-from artifacts.json_records import Record, RecordType, read_record
+from artifacts.history import MOST_BYTES as MOST_HISTORY_BYTES
+from artifacts.json_records import MOST_BYTES, Record, RecordType, read_record
 from artifacts.run_directory import RunDirectory
 from artifacts.training_records import Imported, ModelSpec, Recipe, Training
 from errors import ArtifactError
@@ -46,9 +47,11 @@ def _network_links(run: RunDirectory) -> Iterator[Link]:
         if isinstance(training, Link):
             yield training
             return
-        yield _hash_link(run.recipe, training.recipe_sha256, run.training)
-        yield _hash_link(run.weights, training.checkpoint_sha256, run.training)
-        yield _hash_link(run.history, training.history_sha256, run.training)
+        yield _hash_link(run.recipe, training.recipe_sha256, run.training, most_bytes=MOST_BYTES)
+        yield _weights_link(run, training, run.training)
+        yield _hash_link(
+            run.history, training.history_sha256, run.training, most_bytes=MOST_HISTORY_BYTES
+        )
         recipe = _read(run.recipe, Recipe)
         yield from _source_links(recipe, run.recipe)
         return
@@ -56,7 +59,7 @@ def _network_links(run: RunDirectory) -> Iterator[Link]:
     if isinstance(imported, Link):
         yield imported
         return
-    yield _hash_link(run.weights, imported.checkpoint_sha256, run.imported)
+    yield _weights_link(run, imported, run.imported)
     yield from _source_links(imported, run.imported)
 
 
@@ -67,7 +70,7 @@ def _source_links(record: Recipe | Imported | Link, path: Path) -> Iterator[Link
         return
     model: ModelSpec = record.model
     if model.file is not None and model.file_sha256 is not None:
-        yield _hash_link(Path(model.file), model.file_sha256, path)
+        yield _hash_link(Path(model.file), model.file_sha256, path, most_bytes=MOST_BYTES)
 
 
 def _export_links(run: RunDirectory) -> Iterator[Link]:
@@ -91,7 +94,8 @@ def _export_links(run: RunDirectory) -> Iterator[Link]:
             yield Link(name=variant.file, of=run.export.name, holds=True)
     for path in _onnx_files(run, without=export.variants):
         yield Link(name=path.name, of=run.export.name, holds=None, detail="has no record there")
-    yield _hash_link(run.reference, export.reference.sha256, run.export)
+    reference = export.reference
+    yield _hash_link(run.reference, reference.sha256, run.export, size_bytes=reference.bytes)
 
 
 def _onnx_files(run: RunDirectory, without: Container[str] = ()) -> list[Path]:
@@ -133,9 +137,20 @@ def stale(evaluation: Evaluation, export: Export) -> str | None:
     return None
 
 
-def _hash_link(path: Path, sha256: str, record: Path) -> Link:
+def _weights_link(run: RunDirectory, of: Training | Imported, record: Path) -> Link:
+    return _hash_link(run.weights, of.checkpoint_sha256, record, size_bytes=of.checkpoint_bytes)
+
+
+def _hash_link(
+    path: Path,
+    sha256: str,
+    record: Path,
+    *,
+    size_bytes: int | None = None,
+    most_bytes: int | None = None,
+) -> Link:
     try:
-        require_hash(path, sha256, record=record)
+        require_hash(path, sha256, record=record, size_bytes=size_bytes, most_bytes=most_bytes)
     except ArtifactError as error:
         return _broken(path.name, record, error)
     return Link(name=path.name, of=record.name, holds=True)

@@ -86,11 +86,15 @@ def chosen_network(
     from artifacts.files import sha256_of_file
     from artifacts.training_records import InitialWeights
     from models.pretrained import pretrained as library_weights
+    from untrusted.files import require_file
+    from untrusted.memory import require_memory
 
     classes = None
     if weights is None:
         offered = library_weights(network.name)
         weights, classes = offered.file, offered.classes
+    # Before it is hashed: what cannot be loaded may be so large that this takes hours.
+    require_memory(str(weights), require_file(weights))
     return ChosenNetwork(
         network=network,
         weights=InitialWeights(file=str(weights.resolve()), sha256=sha256_of_file(weights)),

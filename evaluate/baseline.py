@@ -14,7 +14,7 @@ from artifacts.evaluation_records import (
     LatencyChange,
 )
 from artifacts.files import sha256_of_file
-from artifacts.json_records import read_record
+from artifacts.json_records import MOST_BYTES, read_record
 from artifacts.latency_records import LatencyRecord
 from errors import ArtifactError
 
@@ -28,7 +28,7 @@ def read_baseline(path: Path, dataset: EvaluatedDataset) -> tuple[Evaluation, st
     Raises:
         ArtifactError: the file is missing or no evaluation, or is one of other examples.
     """
-    sha256 = sha256_of_file(path)
+    sha256 = sha256_of_file(path, most_bytes=MOST_BYTES)
     earlier = read_record(path, Evaluation)
     if earlier.dataset.split_sha256 != dataset.split_sha256:
         raise ArtifactError(

@@ -81,6 +81,7 @@ def imported_network(
             source=weights,
             checkpoint=run.weights.name,
             checkpoint_sha256=sha256_of_file(written),
+            checkpoint_bytes=written.stat().st_size,
             parameters=parameter_count(classifier),
             environment=current_environment(),
             command=command,

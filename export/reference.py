@@ -11,9 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from artifacts.chain import TrainedNetwork
+from artifacts.chain import TrainedNetwork, require_hash
 from artifacts.export_records import Export, Reference
-from artifacts.files import sha256_of_file
 from artifacts.json_records import read_record
 from artifacts.logits import Images, ReferenceLogits, save_reference
 from data import Dataset
@@ -69,15 +68,17 @@ def export_that_still_holds(trained: TrainedNetwork, dataset: Dataset) -> Export
         return None
     try:
         earlier = read_record(run.export, Export)
-        holds = (
-            earlier.reference.checkpoint_sha256 == trained.checkpoint_sha256
-            and earlier.reference.dataset_sha256 == dataset.sha256
-            and earlier.reference.sha256 == sha256_of_file(run.reference)
-        )
+        reference = earlier.reference
+        if (reference.checkpoint_sha256, reference.dataset_sha256) != (
+            trained.checkpoint_sha256,
+            dataset.sha256,
+        ):
+            return None
+        require_hash(run.reference, reference.sha256, record=run.export, size_bytes=reference.bytes)
     except ArtifactError as error:
         log.warning("the earlier export is not used: %s", error)
         return None
-    return earlier if holds else None
+    return earlier
 
 
 def saved_reference(path: Path, logits: ReferenceLogits, device: torch.device) -> Reference:
@@ -89,6 +90,7 @@ def saved_reference(path: Path, logits: ReferenceLogits, device: torch.device) -
     return Reference(
         file=path.name,
         sha256=save_reference(path, logits),
+        bytes=path.stat().st_size,
         checkpoint_sha256=logits.checkpoint_sha256,
         dataset_sha256=logits.dataset_sha256,
         split="test",

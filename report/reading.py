@@ -7,7 +7,7 @@ from artifacts.evaluation_records import Evaluation
 from artifacts.export_records import Export
 from artifacts.files import sha256_of_file
 from artifacts.history import read_history
-from artifacts.json_records import read_record
+from artifacts.json_records import MOST_BYTES, read_record
 from artifacts.run_directory import RunDirectory
 from artifacts.shell import pasteable
 from artifacts.training_records import Epoch, Imported, Recipe, Training
@@ -114,7 +114,8 @@ def read_run(run: RunDirectory, name: str) -> RunRecords:
         export=export,
         evaluations=evaluations,
         evaluations_sha256={
-            f"{EVALUATIONS}{path.name}": sha256_of_file(path) for path in run.evaluation_records()
+            f"{EVALUATIONS}{path.name}": sha256_of_file(path, most_bytes=MOST_BYTES)
+            for path in run.evaluation_records()
         },
         links=links,
     )

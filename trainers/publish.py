@@ -44,6 +44,7 @@ def publish(progress: Progress, run: RunDirectory, execution: Execution, command
             recipe_sha256=sha256_of_file(recipe_file),
             checkpoint=run.weights.name,
             checkpoint_sha256=sha256_of_file(weights),
+            checkpoint_bytes=weights.stat().st_size,
             history_sha256=sha256_of_file(history),
             parameters=parameter_count(progress.trainee.classifier),
             epochs=len(progress.history),

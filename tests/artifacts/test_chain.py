@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from artifacts.chain import exported_network, trained_network
-from artifacts.export_records import ExternalData
+from artifacts.export_records import Export, ExternalData
 from artifacts.files import sha256_of_file
 from artifacts.json_records import read_record, write_record
 from artifacts.run_directory import RunDirectory
@@ -52,6 +52,18 @@ def test_export_is_refused_by_file_when_its_link_is_changed(
     assert refusal.subject == str(path)
     assert "export.json speaks of" in refusal.problem
     assert trained_network(hand_made.directory).dataset == RECIPE.dataset
+
+
+def test_reference_of_another_size_is_refused_before_it_is_hashed(hand_made: HandMadeRun) -> None:
+    run = hand_made.directory
+    export = read_record(run.export, Export)
+    size = run.reference.stat().st_size
+    reference = export.reference.model_copy(update={"bytes": size})
+    write_record(run.export, export.model_copy(update={"reference": reference}))
+    exported_network(run, "float32")
+    with run.reference.open("r+b") as file:
+        file.truncate(8 << 40)
+    assert f"({size:,} bytes wanted, 8,796,093,022,208 found)" in refusal_of_export(run).problem
 
 
 @pytest.mark.parametrize("name", ["recipe.json", "weights.safetensors"])

@@ -34,6 +34,14 @@ def test_sha256_is_refused_when_the_file_is_missing(tmp_path: Path) -> None:
         sha256_of_file(tmp_path / "gone")
 
 
+def test_large_file_is_refused_before_it_is_hashed(tmp_path: Path) -> None:
+    path = tmp_path / "content"
+    with path.open("wb") as file:
+        file.truncate(8 << 40)  # all holes; to hash it would take hours
+    with pytest.raises(ArtifactError, match="wanted at most 3 bytes, found 8,796,093,022,208"):
+        sha256_of_file(path, most_bytes=3)
+
+
 def test_sha256_is_refused_when_it_is_no_regular_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")  # reading it would wait for ever
     for path in (tmp_path, tmp_path / "pipe"):

@@ -67,6 +67,28 @@ def test_missing_file_is_a_broken_link(name: str, run: RunDirectory) -> None:
     assert "no such file" in broken(run)[name]
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("recipe.json", "is too large: wanted at most 134,217,728 bytes"),
+        ("history.jsonl", "is too large: wanted at most 67,108,864 bytes"),
+        ("weights.safetensors", "is not the file that training.json speaks of"),
+        ("model.onnx", "is not the file that export.json speaks of"),
+        ("reference.npz", "is not the file that export.json speaks of"),
+        ("training.json", "is too large"),
+        ("evaluations/float32-cpu.json", "is too large"),
+    ],
+)
+def test_file_of_terabytes_is_a_broken_link_at_once(
+    name: str, told: str, run: RunDirectory
+) -> None:
+    with (run.root / name).open("r+b") as file:
+        file.truncate(8 << 40)  # all holes; to hash it would take hours
+    links = broken(run)
+    assert told in links[Path(name).name]
+    assert "8,796,093,022,208" in links[Path(name).name]
+
+
 def test_all_broken_links_are_told_not_the_first_alone(run: RunDirectory) -> None:
     for path in (run.recipe, run.weights, run.reference):
         append(path)
