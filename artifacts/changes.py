@@ -2,7 +2,7 @@
 
 import math
 
-from artifacts.evaluation_records import AccuracyRecord
+from artifacts.accuracy_records import AccuracyRecord
 
 Interval = tuple[float, float]
 

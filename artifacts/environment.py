@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from artifacts.json_records import Record
+from artifacts.json_records import Positive, Record
 from artifacts.version import ONNXPROOF_VERSION
 from untrusted.memory import CGROUP
 
@@ -29,7 +29,7 @@ class Environment(Record):
     python: str
     platform: str
     cpu: str
-    cpus: int
+    cpus: Positive
     versions: dict[str, str]
 
 

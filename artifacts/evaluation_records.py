@@ -1,12 +1,22 @@
 """What an evaluation claims: evaluations/<variant>-<provider>.json, keys as in the contract."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
-from artifacts.choices import GraphPrecision, Layout, ReferenceSource, Scenario
+from artifacts.accuracy_records import AccuracyRecord
+from artifacts.choices import GraphPrecision, Layout, Scenario
 from artifacts.environment import Environment
-from artifacts.json_records import SCHEMA, Count, Record, Share
+from artifacts.json_records import (
+    SCHEMA,
+    Count,
+    Deviation,
+    Duration,
+    Magnitude,
+    Positive,
+    Record,
+    Share,
+)
 from artifacts.latency_records import (
     Boundary,
     LatencyRecord,
@@ -14,6 +24,7 @@ from artifacts.latency_records import (
     OfflineRecord,
     ServerRecord,
 )
+from artifacts.parity_records import ParityRecord
 from artifacts.training_records import Sha256
 
 
@@ -23,10 +34,10 @@ class EvaluatedModel(Record):
     onnx_sha256: Sha256
     precision: GraphPrecision
     checkpoint_sha256: Sha256 | None  # None: a file that no run of ours made
-    opset: int
+    opset: Count
     name: str
-    parameters: int
-    file_bytes: int | None = None  # with external data; None: of an older evaluation
+    parameters: Count
+    file_bytes: Count | None = None  # with external data; None: of an older evaluation
     external_data: dict[str, Sha256] = Field(default_factory=dict)  # files with weights, beside it
 
 
@@ -36,10 +47,10 @@ class GraphInput(Record):
     name: str
     dtype: str
     layout: Layout
-    batch: int | None  # where the graph fixes it
+    batch: Positive | None  # where the graph fixes it
     scale: float
     mean: tuple[float, ...]  # a channel
-    std: tuple[float, ...]
+    std: tuple[Deviation, ...]
 
 
 class GraphOutput(Record):
@@ -54,13 +65,12 @@ class EvaluatedDataset(Record):
 
     name: str
     split: str
-    examples: int
+    examples: Positive
     labelled: bool = True  # else there is parity, and no accuracy
     sha256: Sha256  # of the dataset, as in recipe.json
     split_sha256: Sha256
 
 
-ROUNDING = 1e-3  # of an example, in a share that was printed and read again
 PROVIDER_SUFFIX = "ExecutionProvider"  # of ONNX Runtime's full names: short ones are without it
 
 
@@ -69,8 +79,8 @@ class ProviderProof(Record):
 
     requested: str
     session: tuple[str, ...]
-    nodes: dict[str, int]
-    copies: int
+    nodes: dict[str, Count]
+    copies: Count
     options: dict[str, str]
     cpu_nodes_allowed: bool
     tf32: bool | None  # on both sides; None on a provider that has no such thing
@@ -84,119 +94,20 @@ class ProviderProof(Record):
             if name.removesuffix(PROVIDER_SUFFIX).lower() != self.requested
         )
 
-
-class ClassAccuracy(Record):
-    """Counts of one class's examples."""
-
-    label: str
-    correct: Count
-    examples: Count
-
-    @model_validator(mode="after")
-    def _require_possible_counts(self) -> "ClassAccuracy":
-        _require_no_more(self.correct, self.examples)
-        return self
-
-
-class AccuracyRecord(Record):
-    """Top-1 accuracy as counts, with the 95% Wilson interval, and how far confidence is from it."""
-
-    top1: Share
-    correct: Count
-    examples: Count
-    ci95: tuple[float, float]
-    per_class: tuple[ClassAccuracy, ...]
-    confusion: tuple[tuple[int, ...], ...]  # [label][predicted]
-    expected_calibration_error: float | None  # of 15 bins; None where logits are not finite
-    constant_output: bool  # every image gets the same logits, up to rounding
-
-    @model_validator(mode="after")
-    def _require_possible_counts(self) -> "AccuracyRecord":
-        _require_no_more(self.correct, self.examples)
-        if abs(self.top1 * self.examples - self.correct) > ROUNDING:
-            raise ValueError("top1 is not correct / examples")
-        return self
-
-
-class Flip(Record):
-    """An example that the two sides put into different classes."""
-
-    index: int
-    label: int | None  # None: the example has none
-    reference: int
-    onnx: int
-    margin: float | None  # of the reference's logits; None where they are not finite
-
-
-class Float64Errors(Record):
-    """How far each float32 side is from PyTorch in float64: largest absolute logit difference."""
-
-    pytorch_max_abs: float
-    onnx_max_abs: float
-
-
-class LiveAgreement(Record):
-    """PyTorch's logits of now against the recorded ones, within the same tolerance."""
-
-    max_abs: float | None  # None where a value is not finite
-    within_tolerance: bool
-
-
-class DifferenceBin(Record):
-    """How many logit differences are below this one, and not below the bin before it."""
-
-    below: float
-    count: int
-
-
-class ParityRecord(Record):
-    """ONNX logits against the reference's over every example; None where values are not finite.
-
-    The reference is PyTorch's or, with `onnx`, another ONNX file's.
-    """
-
-    reference: ReferenceSource
-    examples: Count
-    tolerance: str
-    atol: float
-    rtol: float
-    outside_share: float = 0.0  # of the elements, that may be outside; of INT8 alone
-    max_abs: float | None
-    max_rel: float | None
-    mean_abs: float | None
-    p99_abs: float | None  # to 1/256 of itself, never below the exact one
-    min_cosine: float | None
-    within_tolerance: bool
-    elements_outside: int | None
-    # All differences by their size, in powers of two; None also of an older evaluation.
-    difference_counts: tuple[DifferenceBin, ...] | None = None
-    nonfinite: int
-    constant_output: bool
-    worst_index: int  # the example with the largest difference, or the first not finite
-    flips: Count
-    explained_flips: Count
-    unexplained_flips: Count
-    flipped: tuple[Flip, ...]  # the first 10,000
-    float64: Float64Errors | None
-    mcnemar_p: float | None  # as the next, None where the examples have no labels
-    pytorch_accuracy: AccuracyRecord | None  # the reference's
-    live: LiveAgreement | None
-
-    @model_validator(mode="after")
-    def _require_possible_counts(self) -> "ParityRecord":
-        _require_no_more(self.flips, self.examples)
-        if self.explained_flips + self.unexplained_flips != self.flips:
-            raise ValueError("flips are not those explained and those unexplained")
-        return self
+    @property
+    def holds(self) -> bool:
+        """Whether nodes run on the provider that was asked for: all of them, unless allowed."""
+        elsewhere = self.nodes_elsewhere
+        return elsewhere < sum(self.nodes.values()) and (not elsewhere or self.cpu_nodes_allowed)
 
 
 class AccuracyLoss(Record):
     """What a reduced precision costs beside the reference, and whether chance explains it."""
 
     points: float  # of accuracy; below 0 where it gained
-    only_reference: int  # examples that only the reference got right
-    only_onnx: int
-    mcnemar_p: float
+    only_reference: Count  # examples that only the reference got right
+    only_onnx: Count
+    mcnemar_p: Share
     more_than_chance: bool  # a loss, with p below 0.05
     allowed_points: float
 
@@ -208,9 +119,9 @@ class ShownExample(Record):
     are theirs, in that order; None where one is not finite.
     """
 
-    index: int = Field(ge=0)
-    label: int | None = Field(ge=0)  # None: the example has none
-    classes: tuple[Annotated[int, Field(ge=0)], ...]
+    index: Count
+    label: Count | None  # None: the example has none
+    classes: tuple[Count, ...]
     onnx: tuple[float | None, ...]
     reference: tuple[float | None, ...] | None  # None: there is no reference
 
@@ -232,8 +143,8 @@ class ShownExamples(Record):
 class BatchIndependence(Record):
     """Examples run again in other company: the same image must give the same logits."""
 
-    examples: int
-    max_abs: float | None  # None where a value is not finite
+    examples: Count
+    max_abs: Magnitude | None  # None where a value is not finite
     within_tolerance: bool
 
 
@@ -245,20 +156,20 @@ class Explanation(Record):
     op_type: str | None
     module: str | None  # path of the module that it came from, where the file tells
     output: str | None
-    max_abs: float | None  # None where a value is not finite
-    allowed: float | None
-    compared: int  # values that both sides have
+    max_abs: Magnitude | None  # None where a value is not finite
+    allowed: Magnitude | None
+    compared: Count  # values that both sides have
     not_compared: tuple[str, ...]  # nodes between it and the last value that agrees
 
 
 class LatencyChange(Record):
     """One batch size beside the baseline's."""
 
-    batch_size: int
+    batch_size: Positive
     boundary: Boundary
     of: Literal["p50_ms", "speedup"]
-    baseline: float
-    now: float
+    baseline: Magnitude
+    now: Magnitude
     worse: bool
 
 
@@ -269,8 +180,13 @@ class BaselineComparison(Record):
     accuracy_change_ci95: tuple[float, float] | None  # of top-1, now less then
     accuracy_worse: bool
     latency: tuple[LatencyChange, ...]
-    measurements: int  # of the latencies: again where one was worse, before it counts
+    measurements: Count  # of the latencies: again where one was worse, before it counts
     not_compared: tuple[str, ...]  # what, and why
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing became worse."""
+        return not (self.accuracy_worse or any(change.worse for change in self.latency))
 
 
 class Evaluation(Record):
@@ -294,7 +210,7 @@ class Evaluation(Record):
     latency: tuple[LatencyRecord, ...]
     offline: OfflineRecord | None
     server: ServerRecord | None
-    load_ms: float
+    load_ms: Duration
     baseline: BaselineComparison | None
     reference_sha256: Sha256 | None  # of reference.npz, or of the ONNX file in its place
     reference_external_data: dict[str, Sha256] = Field(default_factory=dict)  # weights beside that
@@ -302,7 +218,41 @@ class Evaluation(Record):
     environment: Environment
     command: str
 
+    @model_validator(mode="after")
+    def _require_one_number_of_examples(self) -> "Evaluation":
+        if self.dataset.labelled == (self.accuracy is None):
+            raise ValueError("wanted an accuracy where there are labels, and only there")
+        reference = self.parity.pytorch_accuracy if self.parity else None
+        for name, part in (
+            ("accuracy", self.accuracy),
+            ("parity", self.parity),
+            ("parity.pytorch_accuracy", reference),
+        ):
+            if part is not None and part.examples != self.dataset.examples:
+                raise ValueError(
+                    f"{name} is of {part.examples} examples, the dataset has"
+                    f" {self.dataset.examples}"
+                )
+        return self
 
-def _require_no_more(counted: int, examples: int) -> None:
-    if counted > examples:
-        raise ValueError(f"{counted} of {examples} examples")
+    @model_validator(mode="after")
+    def _require_the_verdict_of_what_was_found(self) -> "Evaluation":
+        if (self.verdict == "pass") != (not self.failures):
+            raise ValueError(f"the verdict is {self.verdict}, beside {len(self.failures)} failures")
+        against = [name for name, holds in self._what_holds().items() if not holds]
+        if self.verdict == "pass" and against:
+            raise ValueError(f"the verdict is pass, though not of {', '.join(against)}")
+        return self
+
+    def _what_holds(self) -> dict[str, bool]:
+        """Return for each part whether it is as every evaluation that passes has it."""
+        return {
+            "provider": self.provider.holds,
+            "parity": self.parity is None or self.parity.holds,
+            "batch_independence": self.batch_independence is None
+            or self.batch_independence.within_tolerance,
+            "latency": all(timing.outputs_verified for timing in self.latency),
+            "offline": self.offline is None or self.offline.outputs_verified,
+            "server": self.server is None or self.server.holds,
+            "baseline": self.baseline is None or self.baseline.holds,
+        }

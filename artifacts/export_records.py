@@ -6,7 +6,7 @@ from pydantic import Field
 
 from artifacts.choices import Precision
 from artifacts.environment import Environment
-from artifacts.json_records import SCHEMA, Count, Record
+from artifacts.json_records import SCHEMA, Count, Magnitude, Positive, Record
 from artifacts.training_records import Sha256
 from artifacts.variant_records import HalfPrecision, Quantization
 
@@ -22,8 +22,8 @@ class TensorSpec(Record):
 class BatchCheck(Record):
     """The exported graph compared with PyTorch at one batch size, on images of the test split."""
 
-    batch_size: int
-    max_abs: float
+    batch_size: Positive
+    max_abs: Magnitude
 
 
 class ExternalData(Record):
@@ -31,7 +31,7 @@ class ExternalData(Record):
 
     file: str
     sha256: Sha256
-    bytes: int
+    bytes: Count
 
 
 class Variant(Record):
@@ -40,17 +40,17 @@ class Variant(Record):
     precision: Precision
     file: str
     onnx_sha256: Sha256
-    file_bytes: int
+    file_bytes: Count
     external_data: ExternalData | None = None  # None: every weight is inside the file
     checkpoint_sha256: Sha256
     float32_sha256: Sha256 | None = None  # of the ONNX file that it was made of; None: of PyTorch
     half_precision: HalfPrecision | None = None
     quantization: Quantization | None = None
-    opset: int
-    ir_version: int
+    opset: Count
+    ir_version: Count
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
-    nodes: int
+    nodes: Count
     provider: str = "cpu"  # that the batch checks ran on
     tolerance: str  # the name of the one that they were held to
     batch_checks: tuple[BatchCheck, ...]
@@ -68,7 +68,7 @@ class Reference(Record):
     dataset_sha256: Sha256
     split: str
     split_sha256: Sha256
-    examples: int
+    examples: Positive
     device: str
     tf32: bool
 

@@ -42,9 +42,13 @@ class Record(BaseModel):
 
 
 RecordType = TypeVar("RecordType", bound=Record)
-Count = Annotated[int, Field(ge=0)]
+MOST = (1 << 63) - 1  # what other languages can read
+Count = Annotated[int, Field(ge=0, le=MOST)]
+Positive = Annotated[int, Field(ge=1, le=MOST)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Duration = Annotated[float, Field(ge=0)]
+Magnitude = Annotated[float, Field(ge=0)]  # of a difference, a ratio or a rate
+Deviation = Annotated[float, Field(gt=0)]  # that pixels are divided by
 
 
 def document_of_record(record: Record) -> dict[str, object]:

@@ -4,9 +4,20 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from artifacts.accuracy_records import require_no_more, require_share
 from artifacts.choices import Loss, Optimizer, RecipeName, Schedule, TrainingPrecision
 from artifacts.environment import Environment
-from artifacts.json_records import SCHEMA, Count, Duration, Record, Share
+from artifacts.json_records import (
+    MOST,
+    SCHEMA,
+    Count,
+    Deviation,
+    Duration,
+    Magnitude,
+    Positive,
+    Record,
+    Share,
+)
 
 Sha256 = str
 
@@ -15,9 +26,9 @@ class ModelSpec(Record):
     """All that is needed to build a network again, but its weights."""
 
     name: str
-    num_classes: int = Field(ge=2)
-    in_channels: int = Field(ge=1)
-    image_size: tuple[int, int]  # height, width in pixels
+    num_classes: int = Field(ge=2, le=MOST)
+    in_channels: Positive
+    image_size: tuple[Positive, Positive]  # height, width in pixels
     file: str | None = None  # absolute path of the user's file, where it is defined in one
     file_sha256: Sha256 | None = None
 
@@ -29,8 +40,8 @@ class DatasetSpec(Record):
     source: str  # what --dataset takes: a name, or an absolute path
     data_dir: str | None
     classes: tuple[str, ...]
-    image_shape: tuple[int, int, int]  # channels, height, width
-    resized_to: tuple[int, int] | None = None  # height, width, where --image-size asked for it
+    image_shape: tuple[Positive, Positive, Positive]  # channels, height, width
+    resized_to: tuple[Positive, Positive] | None = None  # height, width; None: as they are
     sha256: Sha256
     split_sha256: dict[str, Sha256]
 
@@ -52,9 +63,9 @@ class Augmentation(Record):
 class Hyperparameters(Record):
     """The numbers of a training, apart from the network and the data."""
 
-    epochs: int = Field(ge=1)
-    patience: int | None = Field(ge=1)  # epochs without a better validation before it ends early
-    batch_size: int = Field(ge=1)
+    epochs: Positive
+    patience: Positive | None  # epochs without a better validation before it ends early
+    batch_size: Positive
     loss: Loss
     optimizer: Optimizer
     lr: float = Field(gt=0)  # of SGD and Adam; the peak where the schedule is one-cycle
@@ -71,7 +82,7 @@ class Normalization(Record):
     """What is subtracted from each channel's pixels, in 0..255, and what they are divided by."""
 
     mean: tuple[float, ...]
-    std: tuple[float, ...]
+    std: tuple[Deviation, ...]
 
 
 class InitialWeights(Record):
@@ -91,12 +102,12 @@ class Recipe(Record):
     hyperparameters: Hyperparameters
     val_split: float = Field(gt=0, lt=1)
     subset: float = Field(gt=0, le=1)
-    seed: int = Field(ge=0)
+    seed: Count
     initial_weights: InitialWeights | None = None
-    train_examples: int = Field(ge=1)
-    val_examples: int = Field(ge=1)
+    train_examples: Positive
+    val_examples: Positive
     mean: tuple[float, ...]  # that the network is normalized by, one a channel, in 0..255
-    std: tuple[float, ...]
+    std: tuple[Deviation, ...]
 
 
 class Imported(Record):
@@ -111,7 +122,7 @@ class Imported(Record):
     checkpoint: str  # the file's name in the run directory
     checkpoint_sha256: Sha256
     checkpoint_bytes: Count | None = None  # None: of an older record
-    parameters: int
+    parameters: Count
     environment: Environment
     command: str
 
@@ -119,8 +130,8 @@ class Imported(Record):
 class Epoch(Record):
     """A line of history.jsonl; accuracies are fractions, losses means over the examples."""
 
-    epoch: int = Field(ge=1)
-    learning_rate: float
+    epoch: Positive
+    learning_rate: Magnitude
     train_loss: float
     train_accuracy: Share  # while training: before each step, in training mode
     val_loss: float
@@ -142,15 +153,15 @@ class Training(Record):
     checkpoint_bytes: Count | None = None  # None: of an older record
     history_sha256: Sha256
     parameters: Count
-    epochs: int = Field(ge=1)
-    best_epoch: int = Field(ge=1)
+    epochs: Positive
+    best_epoch: Positive
     val_correct: Count
-    val_examples: int = Field(ge=1)
+    val_examples: Positive
     val_accuracy: Share
     seconds: Duration
     device: str
-    threads: int  # of each process
-    processes: int
+    threads: Positive  # of each process
+    processes: Positive
     deterministic: bool
     compiled: bool
     streamed: bool  # the images did not fit into memory
@@ -159,8 +170,13 @@ class Training(Record):
 
     @model_validator(mode="after")
     def _require_possible_counts(self) -> "Training":
-        if self.val_correct > self.val_examples:
-            raise ValueError("more validation examples were right than there are")
+        require_no_more(self.val_correct, self.val_examples)
+        require_share(
+            self.val_accuracy,
+            self.val_correct,
+            self.val_examples,
+            "val_accuracy is not val_correct / val_examples",
+        )
         if self.best_epoch > self.epochs:
             raise ValueError("the best epoch comes after the last")
         return self

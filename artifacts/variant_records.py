@@ -3,7 +3,7 @@
 from typing import Literal
 
 from artifacts.choices import ActivationType, RangeMethod
-from artifacts.json_records import Record
+from artifacts.json_records import Count, Magnitude, Positive, Record
 from artifacts.training_records import Sha256
 
 
@@ -14,9 +14,9 @@ class CalibrationSet(Record):
     """
 
     split: Literal["train"] = "train"
-    images: int
+    images: Positive
     sha256: Sha256
-    seed: int
+    seed: Count
 
 
 class Float32Node(Record):
@@ -26,7 +26,7 @@ class Float32Node(Record):
     op_type: str
     layer: str | None  # the module whose weights it has
     value: str  # the tensor that is too large: its own output, an input or a weight
-    max_abs: float | None  # of that value over the calibration images; None: not finite
+    max_abs: Magnitude | None  # of that value over the calibration images; None: not finite
     limit: float  # that none may be above: half the largest finite number of the precision
 
 
@@ -35,7 +35,7 @@ class HalfPrecision(Record):
 
     dtype: Literal["float16", "bfloat16"]
     calibration: CalibrationSet
-    nodes: int  # of the float32 graph
+    nodes: Count  # of the float32 graph
     float32_nodes: tuple[Float32Node, ...]
 
 
@@ -46,17 +46,17 @@ class Float32Layer(Record):
     node: str
     reason: Literal["asked", "accuracy"]
     divergence: float | None  # of the softmax if it alone is int8, in nats; None: not measured
-    correct: int | None  # of the validation images, once it was put back; None: asked for
+    correct: Count | None  # of the validation images, once it was put back; None: asked for
 
 
 class ValidationAccuracy(Record):
     """What quantizing cost on the validation split, in examples that were right."""
 
-    examples: int
-    float32_correct: int
-    all_int8_correct: int  # before any layer was put back
-    correct: int  # of the variant as it is
-    max_accuracy_drop: float  # points that it was allowed to cost
+    examples: Positive
+    float32_correct: Count
+    all_int8_correct: Count  # before any layer was put back
+    correct: Count  # of the variant as it is
+    max_accuracy_drop: Magnitude  # points that it was allowed to cost
 
 
 class Ranges(Record):
@@ -64,7 +64,7 @@ class Ranges(Record):
 
     method: RangeMethod | Literal["each batch"]
     percentile: float | None = None  # of the values, that a range holds
-    correct: int
+    correct: Count
     divergence: float | None = None  # of the softmax from float32's, in nats; None: not compared
 
 
@@ -78,6 +78,6 @@ class Quantization(Record):
     tried_ranges: tuple[Ranges, ...] = ()  # beside those
     calibration: CalibrationSet | None  # None: the ranges are those of each batch
     pixels_are_quantized: bool  # the first layer reads the uint8 pixels as they are
-    layers: int  # that could be int8
+    layers: Count  # that could be int8
     float32_layers: tuple[Float32Layer, ...]
     validation: ValidationAccuracy

@@ -2,17 +2,15 @@
 
 from pathlib import Path
 
+from artifacts.accuracy_records import AccuracyRecord
 from artifacts.evaluation_records import (
     AccuracyLoss,
-    AccuracyRecord,
     BaselineComparison,
     EvaluatedDataset,
     Evaluation,
-    Float64Errors,
-    LiveAgreement,
-    ParityRecord,
     ProviderProof,
 )
+from artifacts.parity_records import Float64Errors, LiveAgreement, ParityRecord
 from commands.console import print_pairs, results
 from commands.timing_lines import Pairs, timing_pairs
 from commands.wide_tables import ShownColumn, folded, print_wide_table

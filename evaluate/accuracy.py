@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from artifacts.evaluation_records import AccuracyRecord, ClassAccuracy
+from artifacts.accuracy_records import AccuracyRecord, ClassAccuracy
 from evaluate.answers import Answers
 from evaluate.statistics import wilson_interval
 

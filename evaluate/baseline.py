@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from artifacts.accuracy_records import AccuracyRecord
 from artifacts.changes import Interval, accuracy_change_interval, lies_below
 from artifacts.environment import Environment
 from artifacts.evaluation_records import (
-    AccuracyRecord,
     BaselineComparison,
     EvaluatedDataset,
     Evaluation,

@@ -12,11 +12,11 @@ from artifacts.evaluation_records import (
     EvaluatedDataset,
     Evaluation,
     Explanation,
-    ParityRecord,
     ProviderProof,
 )
 from artifacts.json_records import write_record
 from artifacts.logits import IntermediateValues
+from artifacts.parity_records import ParityRecord
 from data import Dataset
 from evaluate.accuracy_loss import loss_of
 from evaluate.baseline import compared_with_baseline, read_baseline, settled_comparison

@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass, field
 
+from artifacts.accuracy_records import AccuracyRecord
 from artifacts.evaluation_records import (
     AccuracyLoss,
-    AccuracyRecord,
     BaselineComparison,
     BatchIndependence,
-    ParityRecord,
     ProviderProof,
     ShownExamples,
 )
 from artifacts.latency_records import LatencyRecord, OfflineRecord, ServerRecord
+from artifacts.parity_records import ParityRecord
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from artifacts.evaluation_records import Flip
 from artifacts.logits import Tolerance
+from artifacts.parity_records import Flip
 from evaluate.answers import Answers
 
 MOST_LISTED = 10_000

@@ -3,15 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from artifacts.accuracy_records import AccuracyRecord
 from artifacts.choices import Scenario
-from artifacts.evaluation_records import (
-    AccuracyRecord,
-    BaselineComparison,
-    BatchIndependence,
-    ParityRecord,
-    ProviderProof,
-)
+from artifacts.evaluation_records import BaselineComparison, BatchIndependence, ProviderProof
 from artifacts.latency_records import LatencyRecord, OfflineRecord, ServerRecord
+from artifacts.parity_records import ParityRecord
 from evaluate.accuracy_loss import loss_failures
 from evaluate.evidence import Evidence
 

@@ -67,6 +67,9 @@ def graph_input(
         )
     batch = images.shape[0]
     channels = image_shape[0]
+    std = _per_channel("--std", options.std, channels, 1.0)
+    if min(std) <= 0:
+        raise UsageError("--std", "wanted numbers above zero")
     mapped = GraphInput(
         name=images.name,
         dtype=dtype,
@@ -74,10 +77,8 @@ def graph_input(
         batch=batch if isinstance(batch, int) else None,
         scale=1.0 if options.scale is None else options.scale,
         mean=_per_channel("--mean", options.mean, channels, 0.0),
-        std=_per_channel("--std", options.std, channels, 1.0),
+        std=std,
     )
-    if 0 in mapped.std:
-        raise UsageError("--std", "wanted numbers that are not zero")
     changes = {option for option in options.given if option in ("--input-scale", "--mean", "--std")}
     if changes and dtype not in FLOATS:
         raise UsageError(

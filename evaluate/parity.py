@@ -5,15 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from artifacts.accuracy_records import AccuracyRecord
 from artifacts.choices import ReferenceSource
-from artifacts.evaluation_records import (
-    AccuracyRecord,
-    DifferenceBin,
-    Float64Errors,
-    LiveAgreement,
-    ParityRecord,
-)
 from artifacts.logits import Tolerance
+from artifacts.parity_records import DifferenceBin, Float64Errors, LiveAgreement, ParityRecord
 from evaluate.accuracy import Accuracy
 from evaluate.answers import Answers
 from evaluate.differences import differences, float64_errors, nonfinite_differences

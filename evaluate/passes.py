@@ -12,8 +12,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from artifacts.evaluation_records import GraphInput, GraphOutput, LiveAgreement
+from artifacts.evaluation_records import GraphInput, GraphOutput
 from artifacts.logits import Images, Logits, Tolerance
+from artifacts.parity_records import LiveAgreement
 from data import UNLABELLED
 from data.images_at_once import images_at_once
 from data.pages import ReadPages

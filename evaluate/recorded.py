@@ -3,7 +3,7 @@
 import functools
 
 from artifacts.chain import ExportedNetwork
-from artifacts.evaluation_records import LiveAgreement
+from artifacts.parity_records import LiveAgreement
 from data import Dataset
 from evaluate.passes import OnStep, batch_size_of_pass, live_sums, slices
 from evaluate.references import LiveReference, RecordedReference

@@ -3,7 +3,7 @@
 from matplotlib.ticker import FuncFormatter
 from scipy.stats import binomtest
 
-from artifacts.evaluation_records import AccuracyRecord, ClassAccuracy
+from artifacts.accuracy_records import AccuracyRecord, ClassAccuracy
 from report.drawing import MUTED, SERIES, Plot, new_figure
 from report.numbers import percent, percent_interval
 

@@ -2,7 +2,7 @@
 
 from matplotlib.patches import Rectangle
 
-from artifacts.evaluation_records import AccuracyRecord
+from artifacts.accuracy_records import AccuracyRecord
 from report.drawing import GRID, INK, PAPER, SERIES, Plot, new_figure
 from report.numbers import count, percent
 

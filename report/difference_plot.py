@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator
 
-from artifacts.evaluation_records import Evaluation, ParityRecord
+from artifacts.evaluation_records import Evaluation
+from artifacts.parity_records import ParityRecord
 from report.drawing import INK, SERIES, Plot, legend_above, new_figure
 from report.names import name_of
 from report.numbers import small

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from artifacts.evaluation_records import AccuracyRecord, Evaluation
+from artifacts.accuracy_records import AccuracyRecord
+from artifacts.evaluation_records import Evaluation
 from artifacts.export_records import Export, Variant
 from report.names import name_of
 from report.numbers import NOT_MEASURED, count, megabytes, percent, percent_interval, small, times

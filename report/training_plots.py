@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from artifacts.evaluation_records import AccuracyRecord
+from artifacts.accuracy_records import AccuracyRecord
 from artifacts.training_records import Epoch
 from report.drawing import INK, MARKERS, MUTED, SERIES, Plot, legend_above, new_figure
 from report.numbers import percent

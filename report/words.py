@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from artifacts.evaluation_records import Evaluation, ParityRecord
+from artifacts.evaluation_records import Evaluation
+from artifacts.parity_records import ParityRecord
 from report.names import name_of
 from report.numbers import count, small
 

@@ -173,6 +173,9 @@ def test_accuracy_is_marked_only_where_it_is_no_chance(capsys: Capture, run: Pat
     record = json.loads(path.read_text())
     for correct, low, high, mark in ((66, 0.92, 0.997, None), (10, 0.08, 0.25, "worse")):
         record["accuracy"] |= {"correct": correct, "top1": correct / 67, "ci95": [low, high]}
+        counts = {"correct": correct, "examples": 67}, *[{"correct": 0, "examples": 0}] * 2
+        record["accuracy"]["per_class"] = [{"label": str(i)} | one for i, one in enumerate(counts)]
+        record["accuracy"]["confusion"] = [[correct, 67 - correct, 0], [0, 0, 0], [0, 0, 0]]
         path.write_text(json.dumps(sealed(record)))
         assert compared(capsys, str(run))["rows"][1]["accuracy_mark"] == mark
 

@@ -41,6 +41,7 @@ def change_model(run: Path, change: Change) -> None:
     onnx.save(model, path)
     record = json.loads((run / "export.json").read_text())
     record["variants"]["float32"]["onnx_sha256"] = sha256_of_file(path)
+    record["variants"]["float32"]["file_bytes"] = path.stat().st_size
     (run / "export.json").write_text(json.dumps(sealed(record)))
 
 
@@ -178,6 +179,7 @@ def change_reference(run: Path, change: Callable[[Any], Any]) -> None:
     )
     record = json.loads((run / "export.json").read_text())
     record["reference"]["sha256"] = save_reference(path, changed)
+    record["reference"]["bytes"] = path.stat().st_size
     (run / "export.json").write_text(json.dumps(sealed(record)))
 
 

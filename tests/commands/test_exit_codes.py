@@ -42,6 +42,7 @@ def change_weight(run: Path, factor: float) -> None:
     onnx.save(model, path)
     record = json.loads((run / "export.json").read_text())
     record["variants"]["float32"]["onnx_sha256"] = sha256_of_file(path)
+    record["variants"]["float32"]["file_bytes"] = path.stat().st_size
     (run / "export.json").write_text(json.dumps(sealed(record)))
 
 

@@ -71,6 +71,7 @@ def test_pytorch_of_now_is_held_to_float32_s_tolerance(capsys: Capture, run: Pat
     np.savez(run / "reference.npz", **arrays)
     record = json.loads((run / "export.json").read_text())
     record["reference"]["sha256"] = sha256_of_file(run / "reference.npz")
+    record["reference"]["bytes"] = (run / "reference.npz").stat().st_size
     (run / "export.json").write_text(json.dumps(sealed(record)))
     evaluation = evaluated(capsys, run, *options, code=1)
     assert "PyTorch's logits of now are not the recorded ones" in evaluation["failures"][0]
@@ -101,6 +102,7 @@ def spoil(run: Path) -> None:
     onnx.save(model, path)
     record = json.loads((run / "export.json").read_text())
     record["variants"]["int8"]["onnx_sha256"] = sha256_of_file(path)
+    record["variants"]["int8"]["file_bytes"] = path.stat().st_size
     (run / "export.json").write_text(json.dumps(sealed(record)))
 
 

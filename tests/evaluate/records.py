@@ -1,19 +1,18 @@
 """Records of an evaluation in which everything passes, for tests to change one thing of."""
 
+from artifacts.accuracy_records import AccuracyRecord, ClassAccuracy
 from artifacts.environment import current_environment
 from artifacts.evaluation_records import (
-    AccuracyRecord,
     BatchIndependence,
-    ClassAccuracy,
     EvaluatedDataset,
     EvaluatedModel,
     Evaluation,
     GraphInput,
     GraphOutput,
-    ParityRecord,
     ProviderProof,
 )
 from artifacts.latency_records import LatencyRecord, MachineState
+from artifacts.parity_records import ParityRecord
 from evaluate.statistics import wilson_interval
 
 CPU = "CPUExecutionProvider"
@@ -26,7 +25,10 @@ def accuracy_of(correct: int, examples: int = 1000) -> AccuracyRecord:
         correct=correct,
         examples=examples,
         ci95=wilson_interval(correct, examples),
-        per_class=(ClassAccuracy(label="a", correct=correct, examples=examples),),
+        per_class=(
+            ClassAccuracy(label="a", correct=correct, examples=examples),
+            ClassAccuracy(label="b", correct=0, examples=0),
+        ),
         confusion=((correct, examples - correct), (0, 0)),
         expected_calibration_error=0.01,
         constant_output=False,

@@ -1,7 +1,7 @@
 import pytest
 
 from artifacts.choices import Scenario
-from artifacts.evaluation_records import LiveAgreement
+from artifacts.parity_records import LiveAgreement
 from evaluate.gates import (
     Gates,
     accuracy_failures,

@@ -82,7 +82,7 @@ def test_graph_that_takes_no_images_is_refused(inputs: list[TensorSpec], told: s
     [
         (InputOptions(dtype="uint8"), "--input-dtype: uint8: the graph's input 'x' is float32"),
         (InputOptions(mean=(1.0, 2.0)), "--mean: wanted one number, or 3 of them, found 2"),
-        (InputOptions(std=(1.0, 0.0, 1.0)), "--std: wanted numbers that are not zero"),
+        (InputOptions(std=(1.0, 0.0, 1.0)), "--std: wanted numbers above zero"),
     ],
 )
 def test_option_that_does_not_fit_is_refused_by_name(options: InputOptions, told: str) -> None:

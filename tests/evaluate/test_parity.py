@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cosine
 from scipy.stats import binomtest
 
-from artifacts.evaluation_records import ParityRecord
 from artifacts.logits import Logits, Tolerance
+from artifacts.parity_records import ParityRecord
 from evaluate.accuracy import accuracy_of
 from evaluate.answers import answers_from_logits
 from evaluate.gates import Gates, parity_failures

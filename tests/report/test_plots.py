@@ -2,7 +2,8 @@
 
 import pytest
 
-from artifacts.evaluation_records import ClassAccuracy, DifferenceBin, ParityRecord
+from artifacts.accuracy_records import ClassAccuracy
+from artifacts.parity_records import DifferenceBin, ParityRecord
 from artifacts.training_records import Epoch
 from evaluate.statistics import wilson_interval
 from report.class_plot import class_plot
