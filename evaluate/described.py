@@ -9,6 +9,7 @@ import onnx
 from artifacts.choices import GraphPrecision
 from artifacts.evaluation_records import EvaluatedModel
 from artifacts.files import sha256_of_bytes
+from artifacts.json_records import MOST
 from evaluate.external_data import external_files
 from evaluate.onnx_rules import opset_of
 
@@ -32,7 +33,7 @@ def described_model(model: onnx.ModelProto, content: bytes, path: Path) -> Evalu
         checkpoint_sha256=None,
         opset=opset_of(model),
         name=path.stem,
-        parameters=sum(_elements(weight) for weight in model.graph.initializer),
+        parameters=min(MOST, sum(_elements(weight) for weight in model.graph.initializer)),
         file_bytes=len(content),
         external_data=external_files(model, path),
     )
@@ -62,4 +63,5 @@ def _precision(model: onnx.ModelProto) -> GraphPrecision:
 
 
 def _elements(weight: onnx.TensorProto) -> int:
-    return math.prod(weight.dims)
+    # What no weight can have, ONNX Runtime refuses when it opens the file, and says which one.
+    return math.prod(max(0, size) for size in weight.dims)
