@@ -19,7 +19,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,9 @@ LOADED = (
     *("export.export", "export.imported", "evaluate.evaluation", "evaluate.subject"),
     *("report.contents", "report.page_writer", "report.overview", "report.reading"),
 )
+UNSHARE = ("unshare", "-rm")
+MOUNT = ("mount", "-t", "tmpfs", "-o")
+STOPS = {signal.SIGINT, signal.SIGTERM}
 FILLER = "filler"
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
@@ -50,8 +53,8 @@ class Order:
     Attributes:
         arguments: of cli.py.
         directory: that it runs in.
-        signals: seconds after its start, and the number of the signal.
-        stops_after: it gets SIGINT when this is on its standard error.
+        signals: seconds after it began to listen to them, and the number of the signal.
+        signals_from: seconds are counted from when this is on its standard error.
         dies_at_change: it is killed right before its n-th change of a directory, the first being 1:
             making, renaming or removing a file or directory, or opening one to write.
         fills_at_change: the disk of `directory` is filled before such a change.
@@ -63,7 +66,7 @@ class Order:
     arguments: Sequence[str]
     directory: str
     signals: Sequence[tuple[float, int]] = ()
-    stops_after: str | None = None
+    signals_from: str | None = None
     dies_at_change: int | None = None
     fills_at_change: int | None = None
     stdout: str = os.devnull
@@ -93,8 +96,8 @@ class ForkServer:
 
     def __init__(self, directory: Path) -> None:
         self._errors = directory / "errors.txt"
-        self.can_mount = _can_mount()
-        prefix = ["unshare", "-rm"] if self.can_mount else []
+        self.why_no_mounts = _why_no_mounts(directory)
+        prefix = [] if self.why_no_mounts else list(UNSHARE)
         self._process = subprocess.Popen(
             [*prefix, sys.executable, str(Path(__file__)), str(self._errors)],
             stdin=subprocess.PIPE,
@@ -135,11 +138,16 @@ class ForkServer:
         return result
 
 
-def _can_mount() -> bool:
-    with contextlib.suppress(OSError):
-        command = ["unshare", "-rm", "true"]
-        return subprocess.run(command, capture_output=True, check=False).returncode == 0
-    return False
+def _why_no_mounts(directory: Path) -> str | None:
+    """Return why no small disk can be mounted here; None where one can."""
+    place = directory / "mount"
+    place.mkdir()
+    command = [*UNSHARE, *MOUNT, "size=1m", "none", str(place)]
+    try:
+        tried = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        return f"{command[0]}: {error.strerror}"
+    return None if tried.returncode == 0 else tried.stderr.strip() or f"exit {tried.returncode}"
 
 
 def _serve(errors: Path) -> None:
@@ -152,8 +160,7 @@ def _serve(errors: Path) -> None:
         result: dict[str, Any] = {}
         if "mount" in order:
             options, place = order["mount"]
-            command = ["mount", "-t", "tmpfs", "-o", options, "none", place]
-            subprocess.run(command, check=True)
+            subprocess.run([*MOUNT, options, "none", place], check=True)
         elif "unmount" in order:
             subprocess.run(["umount", order["unmount"]], check=True)
         else:
@@ -163,7 +170,7 @@ def _serve(errors: Path) -> None:
 
 
 def _ended(order: Order, errors: Path) -> Ended:
-    changes = mmap.mmap(-1, 9)  # shared with the child; the last byte: it has begun
+    changes = mmap.mmap(-1, 8)  # shared with the child
     errors.write_bytes(b"")
     child = os.fork()
     if child == 0:
@@ -173,21 +180,21 @@ def _ended(order: Order, errors: Path) -> Ended:
             errors.write_text(traceback.format_exc())
         finally:
             os._exit(121)  # not reached
-    while not changes[8] and not os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+    while not (_caught_signals(child) >= STOPS or _has_ended(child)):
         time.sleep(0.001)
     start = time.monotonic()
-    signals = sorted((start + seconds, number) for seconds, number in order.signals)
+    began = None if order.signals_from else start
+    signals = sorted(order.signals)
     status = None
     while status is None:
         pid, found = os.waitpid(child, os.WNOHANG)
         now = time.monotonic()
         if pid:
             status = os.waitstatus_to_exitcode(found)
-        elif signals and now >= signals[0][0]:
+        elif began is None and str(order.signals_from) in errors.read_text(errors="replace"):
+            began = now
+        elif began is not None and signals and now >= began + signals[0][0]:
             os.kill(child, signals.pop(0)[1])
-        elif order.stops_after and order.stops_after in errors.read_text(errors="replace"):
-            os.kill(child, signal.SIGINT)
-            order = replace(order, stops_after=None)
         elif now > start + MOST_SECONDS:
             os.kill(child, signal.SIGKILL)
         else:
@@ -195,9 +202,20 @@ def _ended(order: Order, errors: Path) -> Ended:
     return Ended(
         status=status,
         seconds=time.monotonic() - start,
-        changes=int.from_bytes(changes[:8], "little"),
+        changes=int.from_bytes(changes[:], "little"),
         errors=errors.read_text(errors="replace") if order.stderr is None or status == 121 else "",
     )
+
+
+def _caught_signals(process: int) -> set[int]:
+    """Return the signals that a process has handlers for (proc(5), `SigCgt`)."""
+    status = Path(f"/proc/{process}/status").read_text()
+    (caught,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+    return {number for number in signal.valid_signals() if int(caught, 16) >> (number - 1) & 1}
+
+
+def _has_ended(child: int) -> bool:
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _become_the_command(order: Order, changes: mmap.mmap, errors: Path) -> None:
@@ -214,7 +232,6 @@ def _become_the_command(order: Order, changes: mmap.mmap, errors: Path) -> None:
     sys.argv = ["cli.py", *order.arguments]
     torch.set_num_threads(1)
     _count_changes(order, changes)
-    changes[8] = 1
     code = main(order.arguments)
     try:
         for stream in (sys.stdout, sys.stderr):
@@ -265,7 +282,7 @@ def _count_changes(order: Order, changes: mmap.mmap) -> None:
             event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITING
         ):
             count += 1
-            changes[:8] = count.to_bytes(8, "little")
+            changes[:] = count.to_bytes(8, "little")
             if count == order.dies_at_change:
                 os.kill(os.getpid(), signal.SIGKILL)
             if count == order.fills_at_change:

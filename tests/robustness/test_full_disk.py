@@ -28,8 +28,8 @@ NO_SPACE = "No space left on device"
 @pytest.fixture
 def place(server: ForkServer, tmp_path: Path) -> Path:
     """Where a small disk is mounted, as commands see it."""
-    if not server.can_mount:
-        pytest.skip("`unshare -rm`, which lets a disk be mounted here, is not allowed")
+    if server.why_no_mounts:
+        pytest.skip(f"no small disk can be mounted here: {server.why_no_mounts}")
     place = tmp_path / "disk"
     place.mkdir()
     return place

@@ -21,7 +21,6 @@ from tests.robustness.interrupted import (
 )
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
-BEGUN = 0.01  # seconds, after which a command surely listens to signals
 LONG = ("--epochs", "400")  # a training that does not end before it is stopped
 
 
@@ -46,7 +45,7 @@ def test_stopped_command_tells_it_and_leaves_old_or_new_files(
     for attempt in range(max(1, kill_count // 2)):
         copy_of(evaluated_run, command, run.root)
         number, twice = STOPS[attempt % 2], attempt % 4 >= 2
-        moment = moments.uniform(BEGUN, 0.8 * whole.seconds)
+        moment = moments.uniform(0, 0.8 * whole.seconds)
         signals = [(moment, number), (moment + 0.01, number)][: 1 + twice]
         ended = server.run(words, tmp_path, signals=signals)
         # The second one may come when the command has ended, and only Python has not.
@@ -63,6 +62,15 @@ def test_stopped_command_tells_it_and_leaves_old_or_new_files(
 
 
 @pytest.mark.parametrize("number", STOPS)
+def test_command_that_is_stopped_as_soon_as_it_listens_tells_it(
+    number: signal.Signals, server: ForkServer, evaluated_run: Path, tmp_path: Path
+) -> None:
+    for _ in range(5):
+        ended = server.run(["verify", str(evaluated_run)], tmp_path, signals=[(0, number)])
+        assert ended.status == 128 + number, ended
+
+
+@pytest.mark.parametrize("number", STOPS)
 def test_stopped_training_keeps_its_epochs_and_the_run_that_was_there(
     number: signal.Signals, server: ForkServer, evaluated_run: Path, tiny_npz: Path, tmp_path: Path
 ) -> None:
@@ -70,7 +78,7 @@ def test_stopped_training_keeps_its_epochs_and_the_run_that_was_there(
     run = copy_of(evaluated_run, command, tmp_path / "run")
     words = [*words_of(command, run.root, tiny_npz), *LONG]
     old = contents(run)
-    ended = server.run(words, tmp_path, signals=[(1.0, number)])
+    ended = server.run(words, tmp_path, signals=[(0.1, number)], signals_from="1/400  loss")
     assert ended.status == 128 + number, ended
     assert "hint: the same command with --resume goes on" in ended.errors
     now = contents(run)
@@ -83,7 +91,12 @@ def test_stopped_pipeline_keeps_the_networks_that_were_finished(
     server: ForkServer, tiny_npz: Path, tmp_path: Path
 ) -> None:
     words = ["pipeline", "--models", "logistic,mlp", "--dataset", str(tiny_npz), "--epochs", "1"]
-    ended = server.run([*words, "--batch-sizes", "1"], tmp_path, stops_after="mlp (2 of 2): train")
+    ended = server.run(
+        [*words, "--batch-sizes", "1"],
+        tmp_path,
+        signals=[(0, signal.SIGINT)],
+        signals_from="mlp (2 of 2): train",
+    )
     assert ended.status == 130, ended
     run = tmp_path / "runs" / "tiny-logistic"
     assert (run / "report.html").is_file()
