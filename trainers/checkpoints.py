@@ -12,7 +12,7 @@ from errors import ArtifactError
 from storage.writing import replacing
 from trainers.resume_checks import MOST_THREADS
 from trainers.sealed_archive import is_sealed, seal
-from untrusted.files import require_file
+from untrusted.files import is_there, require_file
 from untrusted.memory import require_memory
 
 StateDict = dict[str, Tensor]
@@ -103,7 +103,7 @@ def load_resume_state(path: Path) -> ResumeState:
         ArtifactError: the file is missing, is not what was written, or is no such state.
         UnfinishedError: it takes more memory than there is.
     """
-    if not path.exists():
+    if not is_there(path):
         raise ArtifactError(
             str(path), "nothing to resume: no such file", hint="start without --resume"
         )

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from artifacts.run_directory import RunDirectory
-from errors import UnfinishedError
+from errors import ArtifactError, UnfinishedError
 from models.weights import write_weights
 from tests.trainers.runs import train
 from trainers.checkpoints import load_resume_state, save_resume_state
@@ -45,3 +45,12 @@ def test_weights_that_cannot_be_written_say_why(tmp_path: Path) -> None:
     with no_file_larger_than(4096), pytest.raises(OSError, match=os.strerror(errno.EFBIG)) as told:
         write_weights(tmp_path / "weights", {"weight": torch.zeros(10_000)})
     assert told.value.errno == errno.EFBIG
+
+
+def test_state_in_whose_place_a_link_turns_in_a_circle_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "resume.pt"
+    with pytest.raises(ArtifactError, match="nothing to resume: no such file"):
+        load_resume_state(path)
+    path.symlink_to(path.name)
+    with pytest.raises(ArtifactError, match="Too many levels of symbolic links"):
+        load_resume_state(path)
