@@ -23,14 +23,19 @@ PURPOSES = {
     "hypothesis": "properties in tests",
     "jinja2": "the report's page",
     "keras": "a contender of the benchmarks",
+    "lightning": "a contender of the benchmarks",
     "matplotlib": "plots",
     "mypy": "types",
     "numpy": "arrays",
+    "olive-ai": "a contender of the benchmarks",
     "onnx": "graphs: reading, checking",
     "onnx-ir": "graphs: rewriting",
     "onnxruntime": "running graphs, where there is no wheel for GPUs",
+    "onnxruntime-ep-openvino": "a contender of the benchmarks",
     "onnxruntime-gpu": "running graphs",
     "onnxscript": "torch's exporter needs it",
+    "openvino": "a contender of the benchmarks",
+    "optimum-benchmark": "a contender of the benchmarks",
     "optimum-onnx": "a contender of the benchmarks",
     "optuna": "`tune`",
     "pillow": "image files",
@@ -54,6 +59,7 @@ PURPOSES = {
     "torch": "networks, training, export",
     "torchvision": "networks",
     "types-psutil": "types of psutil",
+    "ultralytics": "a contender of the benchmarks",
     "uvicorn": "HTTP",
 }
 NOT_INSTALLED = "not installed here"
@@ -66,8 +72,8 @@ with `pyproject.toml` and `constraints.txt`. A licence is what the package's own
 ## Direct
 
 {direct}
-`keras`, `tensorflow`, `optimum-onnx`, `polygraphy` and `optuna` are in no environment unless their
-extra is installed, and are not pinned.
+Contenders of the benchmarks and `optuna` are in no environment unless their extra is installed, and
+are not pinned.
 
 ## All others that `constraints.txt` pins
 

@@ -44,7 +44,7 @@ def verdicts_of_others(cases: list[Case], on_verdict: Callable[[Found], None]) -
     Raises:
         subprocess.CalledProcessError: the checks could not be run at all.
     """
-    python = interpreter("exporters")
+    python = interpreter("others")
     found: list[Found] = []
     with tempfile.NamedTemporaryFile("w", suffix=".json") as order:
         json.dump([vars(case) for case in cases], order, default=str)
@@ -67,7 +67,7 @@ def versions_of_others() -> dict[str, str]:
         " print(json.dumps({name: version(name) for name in sys.argv[1:]}))"
     )
     done = subprocess.run(
-        [str(interpreter("exporters")), "-c", program, *VERSIONS],
+        [str(interpreter("others")), "-c", program, *VERSIONS],
         capture_output=True,
         text=True,
         check=True,
