@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.environments import interpreter
+from benchmarks.environments import interpreter, versions_in
 from benchmarks.measuring import ROOT
 
 CHECKS = ("torch", "Optimum", "Polygraphy", "timm", "accuracy alone")
@@ -62,15 +62,4 @@ def verdicts_of_others(cases: list[Case], on_verdict: Callable[[Found], None]) -
 
 def versions_of_others() -> dict[str, str]:
     """Return which versions of them were asked."""
-    program = (
-        "import json, sys; from importlib.metadata import version;"
-        " print(json.dumps({name: version(name) for name in sys.argv[1:]}))"
-    )
-    done = subprocess.run(
-        [str(interpreter("others")), "-c", program, *VERSIONS],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    versions: dict[str, str] = json.loads(done.stdout)
-    return versions
+    return versions_in(interpreter("others"), VERSIONS)
