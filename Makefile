@@ -3,13 +3,22 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test faults install lint types clean
+.PHONY: demo test bench bench-quick faults install lint types clean
 
 demo: install
 	$(BIN)/python cli.py pipeline --models mlp,lenet5,resnet18 --dataset digits --provider cpu
 
 test: lint types
 	$(BIN)/python -m pytest
+
+# Beside what people use instead, on a quiet machine: within an hour, into benchmarks/RESULTS.md.
+# DATA names a folder with MNIST/raw and svhn-gray/svhn_gray.npz; else $ONNXPROOF_DATA.
+bench: install
+	$(BIN)/python -m benchmarks $(if $(DATA),--data-dir '$(DATA)')
+
+# The same in minutes, on embedded digits, to see that it works: no figure of it proves anything.
+bench-quick: install
+	$(BIN)/python -m benchmarks --quick
 
 # The long runs behind docs/robustness.md, on a quiet machine: more than an hour.
 faults: install

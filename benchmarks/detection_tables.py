@@ -3,6 +3,7 @@
 from typing import Any
 
 from benchmarks.markdown import Measured, source_line, table
+from benchmarks.targets import target_table
 
 DETECTION = """\
 ## Planted faults
@@ -44,7 +45,8 @@ def detection_table(measured: Measured) -> str:
     if alarms:
         text += f"\n{ALARMS}\n" + table(("network", "check", "said"), alarms)
     versions = ", ".join(f"{name} {version}" for name, version in measured["others"].items())
-    return f"{text}\n{source_line(measured)}  others: {versions}\n"
+    targets = target_table(measured["targets"])
+    return f"{text}\n{targets}\n{source_line(measured)}  others: {versions or 'none'}\n"
 
 
 def _row(row: dict[str, Any], checks: list[str]) -> tuple[object, ...]:

@@ -17,6 +17,8 @@ from storage.writing import write_bytes
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
+# What `make bench` writes part by part is no change of what is measured.
+CODE = ("--", ".", ":!benchmarks/results", ":!benchmarks/RESULTS.md")
 BUSY_LOAD = 0.5  # half a CPU taken by others before the measurement starts
 
 
@@ -29,7 +31,7 @@ def measurement_head() -> dict[str, Any]:
     return {
         "command": shlex.join(["python", "-m", _module_started(), *arguments]),
         "commit": _git("rev-parse", "HEAD"),
-        "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no", *CODE)),
         "environment": current_environment().model_dump(),
     }
 

@@ -6,7 +6,8 @@ Writes `benchmarks/RESULTS.md` from `benchmarks/results/*.json`; a test tells wh
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -24,6 +25,8 @@ from benchmarks.markdown import Measured, source_line, table
 from benchmarks.measuring import RESULTS
 from benchmarks.precision_tables import PRECISION, precision_table
 from benchmarks.serving_tables import SERVING, serving_table
+from benchmarks.start_up_tables import START_UP, start_up_table
+from benchmarks.targets import outcome, target_table
 from benchmarks.zoo_tables import ZOO, zoo_table
 from storage.writing import write_bytes
 
@@ -34,6 +37,11 @@ INTRODUCTION = """\
 
 Written by `python -m benchmarks.tables` from the files in `benchmarks/results/`, which hold every
 single value. Times on other machines differ; the ratios are what to compare.
+"""
+TARGETS = """\
+## What was to be reached
+
+Beside what people use instead; the sections below tell how each was measured.
 """
 ACCURACY = """\
 ## Accuracy of the recipes
@@ -66,32 +74,59 @@ lose far more, since all of them wait for the one that has to share its CPU.
 """
 
 
+@dataclass(frozen=True)
+class Section:
+    """A heading with its tables, shown where there is a file to make them of.
+
+    Attributes:
+        introduction: heading and what the columns are.
+        files: pattern of the measurements.
+        tables: makes the tables of all of them.
+    """
+
+    introduction: str
+    files: str
+    tables: Callable[[Sequence[Measured]], str]
+
+
 def page(folder: Path = RESULTS) -> str:
     """Return the page in Markdown."""
-    parts = [
-        INTRODUCTION,
-        ACCURACY,
-        _accuracy(_read(folder, "accuracy-*.json")),
-        ABLATION,
-        *(_ablation(measured) for measured in _read(folder, "ablation-*.json")),
-        SPEED,
-        *(_speed(measured) for measured in _read(folder, "training-speed.json")),
-        THREADS,
-        _threads(_read(folder, "threads*.json")),
-        EVALUATIONS,
-        evaluation_table(_read(folder, "evaluation-*-cpu.json")),
-        COST,
-        *(cost_table(measured) for measured in _read(folder, "evaluation-speed.json")),
-        PRECISION,
-        *(precision_table(measured) for measured in _read(folder, "precision.json")),
-        *(SERVING + "\n" + serving_table(measured) for measured in _read(folder, "serving.json")),
-        MEMORY,
-        *(memory_table(measured) for measured in _read(folder, "evaluation-memory.json")),
-        *(DETECTION + "\n" + detection_table(one) for one in _read(folder, "detection.json")),
-        ZOO,
-        *(zoo_table(measured) for measured in _read(folder, "zoo-*.json")),
-    ]
+    parts = [INTRODUCTION, *_targets(folder)]
+    for section in _sections():
+        if files := _read(folder, section.files):
+            parts += [section.introduction, section.tables(files)]
     return "\n".join(parts)
+
+
+def _sections() -> tuple[Section, ...]:
+    return (
+        Section(ACCURACY, "accuracy-*.json", _accuracy),
+        Section(ABLATION, "ablation-*.json", _each(_ablation)),
+        Section(SPEED, "training-speed.json", _each(_speed)),
+        Section(THREADS, "threads*.json", _threads),
+        Section(EVALUATIONS, "evaluation-*-cpu.json", evaluation_table),
+        Section(COST, "evaluation-speed.json", _each(cost_table)),
+        Section(PRECISION, "precision.json", _each(precision_table)),
+        Section(SERVING, "serving.json", _each(serving_table)),
+        Section(MEMORY, "evaluation-memory.json", _each(memory_table)),
+        Section(DETECTION, "detection.json", _each(detection_table)),
+        Section(START_UP, "start-up.json", _each(start_up_table)),
+        Section(ZOO, "zoo-*.json", _each(zoo_table)),
+    )
+
+
+def _each(of_one: Callable[[Measured], str]) -> Callable[[Sequence[Measured]], str]:
+    return lambda files: "\n".join(map(of_one, files))
+
+
+def _targets(folder: Path) -> list[str]:
+    """Return what was to be reached beside others, of all measurements that say so."""
+    rows = [
+        (f"`{path.stem}`", target["name"], target["measured"], outcome(target))
+        for path in sorted(folder.glob("*.json"))
+        for target in _read(folder, path.name)[0].get("targets", [])
+    ]
+    return [TARGETS, table(("measurement", "target", "measured", ""), rows)] if rows else []
 
 
 def _accuracy(files: Sequence[Measured]) -> str:
@@ -139,11 +174,7 @@ def _speed(measured: Measured) -> str:
             rows.append((name, seconds, f"{ratio['median']:.2f}", spread))
         text += table(("an epoch by", "seconds", "times ours", "least to most"), rows) + "\n"
         text += "".join(f"Missing: {name}: {why}.\n\n" for name, why in workload["missing"].items())
-    words = {True: "reached", False: "**not reached**", None: "not measured"}
-    targets = [
-        (target["name"], target["measured"], words[target["met"]]) for target in measured["targets"]
-    ]
-    return text + table(("target", "measured", ""), targets) + "\n" + source_line(measured)
+    return text + target_table(measured["targets"]) + "\n" + source_line(measured)
 
 
 def _threads(files: Sequence[Measured]) -> str:

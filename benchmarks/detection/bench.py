@@ -1,6 +1,7 @@
 """The sound network, the faults in it and around it, and who found them."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,9 @@ from benchmarks.detection.materials import (
     truncated,
     varied_dataset,
 )
-from benchmarks.detection.others import Case, verdicts_of_others
+from benchmarks.detection.others import Case, Found, verdicts_of_others
 from benchmarks.detection.ours import run_with_another_file, verdict
-from benchmarks.detection.planted import FAULTS, Planted
+from benchmarks.detection.planted import Planted
 from data import load_dataset
 from models.classifier import Classifier
 from models.weights import copied_weights, write_weights
@@ -73,12 +74,12 @@ class Bench:
         return Case(onnx=path, weights=self.weights, model=model, dataset=self.dataset, **options)
 
 
-def made_bench(folder: Path) -> Bench:
-    """Train the network twice and export it."""
+def made_bench(folder: Path, *, epochs: int) -> Bench:
+    """Train the network, once for a single epoch and once for so many, and export it."""
     dataset = folder / "colours.npz"
     colour_digits(dataset)
-    for name, epochs in (("earlier", 1), (MODEL, EPOCHS)):
-        options = ("--model", MODEL, "--dataset", str(dataset), "--epochs", str(epochs))
+    for name, length in (("earlier", 1), (MODEL, epochs)):
+        options = ("--model", MODEL, "--dataset", str(dataset), "--epochs", str(length))
         done(onnxproof("train", *options, "--run", name, folder=folder))
     done(onnxproof("export", "--run", MODEL, folder=folder))
     trained = trained_network(RunDirectory(folder / MODEL))
@@ -95,15 +96,21 @@ def made_bench(folder: Path) -> Bench:
     return bench
 
 
-def planted_faults(bench: Bench) -> list[Row]:
-    """Return a row a fault: what it changes, and who found it."""
+def planted_faults(bench: Bench, faults: Sequence[Planted], others: Path | None) -> list[Row]:
+    """Return a row a fault: what it changes, and who found it.
+
+    Args:
+        bench: the sound network.
+        faults: to put into it; a file of an earlier training is one more.
+        others: Python of the environment that has the other checks, if there is one.
+    """
 
     def earlier(deployed: Classifier) -> None:
         deployed.load_state_dict(bench.stale.state_dict())
 
     rows: list[Row] = []
     cases = []
-    for fault in (*FAULTS, Planted(name="a file of an earlier training", plant=earlier)):
+    for fault in (*faults, Planted(name="a file of an earlier training", plant=earlier)):
         deployed = fault.deployed(bench.sound)
         place = bench.folder / "planted"
         run_with_another_file(bench.run, place, deployed, fixed_batch=fault.fixed_batch)
@@ -111,10 +118,10 @@ def planted_faults(bench: Bench) -> list[Row]:
         shutil.rmtree(place)
         cases.append(bench.case(deployed, str(len(rows)), fixed_batch=fault.fixed_batch))
         rows.append(_told(row))
-    return _with_others(rows, cases)
+    return _with_others(rows, cases, others)
 
 
-def faults_around(bench: Bench) -> list[Row]:
+def faults_around(bench: Bench, others: Path | None) -> list[Row]:
     """Return a row for each fault of what is around a file that is sound."""
     cases = [bench.case(bench.sound, "sound"), bench.case(bench.sound, "sound", device="cuda")]
     whole = bench.dataset.with_suffix(".whole")
@@ -128,10 +135,10 @@ def faults_around(bench: Bench) -> list[Row]:
         {"fault": "the test split lost its last tenth", "ours": shorter},
         {"fault": "CUDA asked for, the CPU is used", "ours": verdict(bench.run, provider="cuda")},
     ]
-    return _with_others([_told(row) for row in rows], cases)
+    return _with_others([_told(row) for row in rows], cases, others)
 
 
-def sound_networks(folder: Path, names: tuple[str, ...]) -> list[Row]:
+def sound_networks(folder: Path, names: tuple[str, ...], others: Path | None) -> list[Row]:
     """Return a row a network: who found something although there is nothing to find."""
     dataset = folder / "varied.npz"
     images = varied_dataset(dataset).test.images
@@ -153,7 +160,7 @@ def sound_networks(folder: Path, names: tuple[str, ...]) -> list[Row]:
         bare_export(classifier.network, trained.dataset.image_shape, path)
         model = trained.model.model_dump()
         cases.append(Case(onnx=path, weights=trained.run.weights, model=model, dataset=dataset))
-    return _with_others(rows, cases)
+    return _with_others(rows, cases, others)
 
 
 def _changes(bench: Bench, deployed: Classifier) -> Row:
@@ -169,9 +176,15 @@ def _changes(bench: Bench, deployed: Classifier) -> Row:
     }
 
 
-def _with_others(rows: list[Row], cases: list[Case]) -> list[Row]:
-    found = verdicts_of_others(cases, lambda one: click.echo(f"others: {one}", err=True))
-    return [row | {"others": others} for row, others in zip(rows, found, strict=True)]
+def _with_others(rows: list[Row], cases: list[Case], others: Path | None) -> list[Row]:
+    if others is None:
+        return [row | {"others": {}} for row in rows]
+
+    def tell(found: Found) -> None:
+        click.echo(f"others: {found}", err=True)
+
+    found = verdicts_of_others(others, cases, tell)
+    return [row | {"others": of_others} for row, of_others in zip(rows, found, strict=True)]
 
 
 def _told(row: Row) -> Row:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.environments import interpreter, versions_in
 from benchmarks.measuring import ROOT
 
 CHECKS = ("torch", "Optimum", "Polygraphy", "timm", "accuracy alone")
@@ -38,13 +37,19 @@ class Case:
     device: str = "cpu"
 
 
-def verdicts_of_others(cases: list[Case], on_verdict: Callable[[Found], None]) -> list[Found]:
+def verdicts_of_others(
+    python: Path, cases: list[Case], on_verdict: Callable[[Found], None]
+) -> list[Found]:
     """Return for each case what each check found.
+
+    Args:
+        python: of the environment that has them.
+        cases: to be checked.
+        on_verdict: is told each.
 
     Raises:
         subprocess.CalledProcessError: the checks could not be run at all.
     """
-    python = interpreter("others")
     found: list[Found] = []
     with tempfile.NamedTemporaryFile("w", suffix=".json") as order:
         json.dump([vars(case) for case in cases], order, default=str)
@@ -58,8 +63,3 @@ def verdicts_of_others(cases: list[Case], on_verdict: Callable[[Found], None]) -
         if process.returncode or len(found) != len(cases):
             raise subprocess.CalledProcessError(process.returncode, command)
     return found
-
-
-def versions_of_others() -> dict[str, str]:
-    """Return which versions of them were asked."""
-    return versions_in(interpreter("others"), VERSIONS)

@@ -11,6 +11,7 @@ import torch
 
 from artifacts.chain import trained_network
 from artifacts.run_directory import RunDirectory
+from benchmarks.detection.__main__ import judged_targets
 from benchmarks.detection.materials import colour_digits, trained_classifier, truncated
 from benchmarks.detection.ours import run_with_another_file, verdict
 from benchmarks.detection.planted import FAULTS, Planted, last_layer
@@ -82,7 +83,7 @@ def test_table_counts_what_was_found_and_what_was_missed() -> None:
         }
 
     changing = {"examples": 9, "answers_changed": 2, "largest_logit_difference": 0.5}
-    measured = {
+    measured: dict[str, Any] = {
         "faults": [
             row(True, False, fault="a", **changing),
             row(True, True, fault="b", **changing | {"answers_changed": 0}),
@@ -94,6 +95,8 @@ def test_table_counts_what_was_found_and_what_was_missed() -> None:
         "commit": "1" * 40,
         "environment": {"versions": {"torch": "2"}, "cpu": "c", "cpus": 2, "date": "2026-11-27T"},
     }
+    measured["targets"] = judged_targets(measured["faults"], measured["sound"])
+    assert [target["met"] for target in measured["targets"]] == [True, True]
     text = detection_table(measured)
     assert "| a | 2 of 9 | 5.0e-01 | found | **missed** |" in text
     assert "| around |  |  | **missed** | **missed** |" in text
@@ -101,3 +104,13 @@ def test_table_counts_what_was_found_and_what_was_missed() -> None:
     assert "| found of those that change an answer |  |  | 1 of 1 | 0 of 1 |" in text
     assert "| false alarms, 2 sound networks |  |  | 0 of 2 | 1 of 2 |" in text
     assert "| n | torch | not close |" in text
+
+
+def test_targets_are_missed_where_a_fault_is_or_a_sound_network_is_accused() -> None:
+    def row(caught: bool, **values: Any) -> dict[str, Any]:
+        return values | {"ours": {"caught": caught, "said": ""}}
+
+    faults = [row(False, answers_changed=1), row(True, answers_changed=2)]
+    missed, alarms = judged_targets(faults, [row(True), row(False)])
+    assert (missed["met"], missed["measured"]) == (False, "1 of 2")
+    assert (alarms["met"], alarms["measured"]) == (False, "1 of 2")
