@@ -21,6 +21,7 @@ from benchmarks.evaluation_tables import (
     evaluation_table,
     memory_table,
 )
+from benchmarks.harness_tables import HARNESSES, harness_table
 from benchmarks.markdown import Measured, source_line, table
 from benchmarks.measuring import RESULTS
 from benchmarks.precision_tables import PRECISION, precision_table
@@ -106,6 +107,7 @@ def _sections() -> tuple[Section, ...]:
         Section(THREADS, "threads*.json", _threads),
         Section(EVALUATIONS, "evaluation-*-cpu.json", evaluation_table),
         Section(COST, "evaluation-speed.json", _each(cost_table)),
+        Section(HARNESSES, "harnesses.json", _each(harness_table)),
         Section(PRECISION, "precision.json", _each(precision_table)),
         Section(SERVING, "serving.json", _each(serving_table)),
         Section(MEMORY, "evaluation-memory.json", _each(memory_table)),

@@ -52,6 +52,11 @@ def svhn_gray_or_digits(data_dir: Path | None) -> WorkloadData:
     )
 
 
+def embedded_digits() -> WorkloadData:
+    """Return the digits that are on every machine."""
+    return WorkloadData(name=EMBEDDED, asked=EMBEDDED, dataset=load_dataset(EMBEDDED))
+
+
 def _embedded(wanted: str, reason: str) -> WorkloadData:
     click.echo(f"{wanted} is not here ({reason}); the embedded digits take its place", err=True)
-    return WorkloadData(name=EMBEDDED, asked=EMBEDDED, dataset=load_dataset(EMBEDDED))
+    return embedded_digits()
