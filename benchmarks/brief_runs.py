@@ -24,8 +24,8 @@ def write_fewer(path: Path, dataset: Dataset, *, train: int, test: int) -> None:
     write_npz(path, *few, dataset.test.images[:test], dataset.test.labels[:test])
 
 
-def exported_run(folder: Path, model: str, dataset: str, *options: str) -> RunDirectory:
-    """Return the run of a network that was trained for an epoch and exported.
+def trained_run(folder: Path, model: str, dataset: str, *options: str) -> RunDirectory:
+    """Return the run of a network that was trained for an epoch.
 
     Args:
         folder: where the run lies, under the network's name.
@@ -34,13 +34,22 @@ def exported_run(folder: Path, model: str, dataset: str, *options: str) -> RunDi
         options: of `train`, further ones.
 
     Raises:
-        click.ClickException: a command did not do it.
+        click.ClickException: the command did not do it.
     """
     run = RunDirectory(folder / model)
-    where = ("--run", str(run.root))
     what = ("--model", model, "--dataset", dataset, "--epochs", "1", "--device", "cpu")
-    done(onnxproof("train", *where, *what, *options, folder=folder))
-    done(onnxproof("export", *where, folder=folder))
+    done(onnxproof("train", "--run", str(run.root), *what, *options, folder=folder))
+    return run
+
+
+def exported_run(folder: Path, model: str, dataset: str) -> RunDirectory:
+    """Return the same run, exported.
+
+    Raises:
+        click.ClickException: a command did not do it.
+    """
+    run = trained_run(folder, model, dataset)
+    done(onnxproof("export", "--run", str(run.root), folder=folder))
     return run
 
 

@@ -21,6 +21,7 @@ from benchmarks.evaluation_tables import (
     evaluation_table,
     memory_table,
 )
+from benchmarks.exporting_tables import EXPORTING, exporting_table
 from benchmarks.harness_tables import HARNESSES, harness_table
 from benchmarks.markdown import Measured, source_line, table
 from benchmarks.measuring import RESULTS
@@ -106,6 +107,7 @@ def _sections() -> tuple[Section, ...]:
         Section(SPEED, "training-speed.json", _each(_speed)),
         Section(THREADS, "threads*.json", _threads),
         Section(EVALUATIONS, "evaluation-*-cpu.json", evaluation_table),
+        Section(EXPORTING, "exporting.json", _each(exporting_table)),
         Section(COST, "evaluation-speed.json", _each(cost_table)),
         Section(HARNESSES, "harnesses.json", _each(harness_table)),
         Section(PRECISION, "precision.json", _each(precision_table)),
