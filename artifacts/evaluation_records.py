@@ -24,6 +24,7 @@ from artifacts.latency_records import (
     OfflineRecord,
     ServerRecord,
 )
+from artifacts.limit_records import MachineLimit
 from artifacts.parity_records import ParityRecord
 from artifacts.training_records import Sha256
 
@@ -210,6 +211,8 @@ class Evaluation(Record):
     latency: tuple[LatencyRecord, ...]
     offline: OfflineRecord | None
     server: ServerRecord | None
+    limit: MachineLimit | None = None  # None: no latency, not known, or of an older evaluation
+    limit_missing: str | None = None  # why latencies do not have their share of it
     load_ms: Duration
     baseline: BaselineComparison | None
     reference_sha256: Sha256 | None  # of reference.npz, or of the ONNX file in its place

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from artifacts.json_records import Count, Duration, Magnitude, Positive, Record
+from artifacts.limit_records import ShareOfLimit
 
 # What the clock brackets: numpy in and out, or inputs and outputs that lie on the GPU.
 Boundary = Literal["host", "device"]
@@ -50,6 +51,7 @@ class LatencyRecord(Timing):
     float32: Timing | None = None
     float32_speedup: Magnitude | None = None
     float32_speedup_ci95: tuple[Magnitude, Magnitude] | None = None
+    limit: ShareOfLimit | None = None  # None: not known, or of an older evaluation
 
 
 class Throughput(Record):

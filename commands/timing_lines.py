@@ -2,13 +2,20 @@
 
 from artifacts.evaluation_records import Evaluation
 from artifacts.latency_records import LatencyRecord, OfflineRecord, ServerRecord
+from artifacts.limit_records import ShareOfLimit
 
 Pairs = list[tuple[str, str]]
 
 
 def timing_pairs(evaluation: Evaluation) -> Pairs:
     """Return a name and a text for each thing that was timed."""
-    pairs = [(f"batch {timing.batch_size}", _latency(timing)) for timing in evaluation.latency]
+    pairs: Pairs = []
+    for timing in evaluation.latency:
+        pairs.append((f"batch {timing.batch_size}", _latency(timing)))
+        if timing.limit is not None:
+            pairs.append(("", _share(timing.limit)))
+    if evaluation.limit_missing:
+        pairs.append(("limit", f"not known: {evaluation.limit_missing}"))
     if evaluation.offline:
         pairs.append(("offline", _offline(evaluation.offline)))
     if evaluation.server:
@@ -35,6 +42,13 @@ def _latency(timing: LatencyRecord) -> str:
     if timing.cuda_graph:
         text += ", CUDA graph"
     return text if timing.stable else f"{text}; not stable"
+
+
+def _share(reached: ShareOfLimit) -> str:
+    return (
+        f"{100 * reached.share:.0f}% of this machine's float32 limit ({reached.bound} bound),"
+        f" {reached.gflops:,.0f} of {reached.attainable_gflops:,.0f} GFLOP/s"
+    )
 
 
 def _beside_float32(timing: LatencyRecord) -> str:

@@ -24,6 +24,7 @@ from evaluate.batch_independence import batch_independence
 from evaluate.evidence import Evidence, Timings
 from evaluate.gates import Gates, failures_of
 from evaluate.graph_input import logits_function
+from evaluate.limit import beside_the_limit
 from evaluate.machine_state import MachineWatch
 from evaluate.onnx_runtime import OnnxRunner
 from evaluate.opening import Opened, opened_subject
@@ -103,6 +104,8 @@ def evaluate(
     if earlier:
         evidence = _beside(earlier, evidence, opened, options, on_step)
     failures = failures_of(evidence, options.gates)
+    machine = watch.state()  # before the limit, which takes memory of its own
+    limited = beside_the_limit(opened, evidence.timings.latency, on_step)
     evaluation = Evaluation(
         verdict="fail" if failures else "pass",
         failures=failures,
@@ -118,14 +121,16 @@ def evaluate(
         batch_independence=evidence.independence,
         explanation=_explanation(opened, evidence.parity, options, pytorch_values),
         scenario=options.timing.scenario if options.timing else None,
-        latency=evidence.timings.latency,
+        latency=limited.latency,
         offline=evidence.timings.offline,
         server=evidence.timings.server,
+        limit=limited.limit,
+        limit_missing=limited.missing,
         load_ms=opened.runner.load_ms,
         baseline=evidence.baseline,
         reference_sha256=subject.reference_sha256,
         reference_external_data=subject.reference_external_data,
-        machine=watch.state(),
+        machine=machine,
         environment=environment,
         command=command,
     )
