@@ -16,6 +16,7 @@ from report.pareto import common_batch_sizes, points_at
 from report.pareto_plot import pareto_plot
 from report.provenance import chain_table, commands
 from report.reading import RunRecords
+from report.roofline_plot import roofline_plot, why_no_share
 from report.scenario_tables import scenario_tables
 from report.tables import (
     Table,
@@ -212,9 +213,8 @@ def _parity(run: RunRecords) -> Section:
 
 def _latency(run: RunRecords) -> Section:
     section = Section(anchor="latency", title="Latency")
-    plots = [
-        plot for plot in (latency_plot(run.evaluations), speedup_plot(run.evaluations)) if plot
-    ]
+    drawn = (latency_plot, speedup_plot, roofline_plot)
+    plots = [plot for draw in drawn if (plot := draw(run.evaluations))]
     tables = scenario_tables(run.evaluations)
     if not plots and not tables:
         return replace(section, notes=["Not measured: no evaluation timed anything."])
@@ -225,7 +225,8 @@ def _latency(run: RunRecords) -> Section:
         for timing in evaluation.latency
         if not timing.outputs_verified
     ]
-    return replace(section, notes=unverified, tables=tables, plots=plots)
+    without_limit = [why for one in run.evaluations if (why := why_no_share(one))]
+    return replace(section, notes=unverified + without_limit, tables=tables, plots=plots)
 
 
 def _variants(run: RunRecords) -> Section:

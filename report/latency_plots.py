@@ -63,7 +63,7 @@ def latency_plot(evaluations: Sequence[Evaluation]) -> Plot | None:
 def speedup_plot(evaluations: Sequence[Evaluation]) -> Plot | None:
     """Return the plot of ratios to PyTorch; None where PyTorch was not timed."""
     ratios = [
-        (f"{_with_boundary(evaluation, timing)}, batch {timing.batch_size}", timing)
+        (f"{with_boundary(evaluation, timing)}, batch {timing.batch_size}", timing)
         for evaluation in evaluations
         for timing in evaluation.latency
         if timing.speedup is not None and timing.outputs_verified
@@ -109,7 +109,7 @@ def series_of(evaluations: Sequence[Evaluation]) -> list[Series]:
         for timing in evaluation.latency:
             if not timing.outputs_verified:
                 continue  # a time of no computation; the page says so
-            name = _with_boundary(evaluation, timing)
+            name = with_boundary(evaluation, timing)
             found.setdefault(name, {})[timing.batch_size] = timing
             if timing.pytorch is not None:
                 beside = f"PyTorch beside {evaluation.provider.requested}{_boundary(timing)}"
@@ -117,7 +117,8 @@ def series_of(evaluations: Sequence[Evaluation]) -> list[Series]:
     return [Series(name=name, timings=timings) for name, timings in found.items()]
 
 
-def _with_boundary(evaluation: Evaluation, timing: LatencyRecord) -> str:
+def with_boundary(evaluation: Evaluation, timing: LatencyRecord) -> str:
+    """Return variant and provider, and where the clock was read if not on the host."""
     return name_of(evaluation) + _boundary(timing)
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from artifacts.accuracy_records import ClassAccuracy
+from artifacts.latency_records import LatencyRecord
 from artifacts.parity_records import DifferenceBin, ParityRecord
 from artifacts.training_records import Epoch
 from evaluate.statistics import wilson_interval
@@ -11,8 +12,10 @@ from report.confusion_plot import MOST_DRAWN, confusion_plot
 from report.difference_plot import difference_plot, why_not_drawn
 from report.latency_plots import latency_plot, series_of, speedup_plot
 from report.numbers import percent_interval
+from report.roofline_plot import roofline_plot, why_no_share
 from report.training_plots import training_plots
 from tests.evaluate.records import EVALUATION, LATENCY, PARITY, accuracy_of
+from tests.evaluate.test_limit import LIMIT
 
 EPOCHS = [
     Epoch(
@@ -156,3 +159,38 @@ def test_nothing_timed_draws_nothing() -> None:
     untimed = EVALUATION.model_copy(update={"latency": ()})
     assert latency_plot([untimed]) is None
     assert speedup_plot([EVALUATION]) is None
+
+
+def limited(size: int, **changes: object) -> LatencyRecord:
+    share = LIMIT.share(multiply_adds=size * 10**6, moved_bytes=10**6, seconds=1e-3)
+    return LATENCY.model_copy(update={"batch_size": size, "limit": share, **changes})
+
+
+def test_roofline_has_a_roof_and_a_mark_for_each_batch() -> None:
+    device = limited(8, boundary="device")
+    wrong = limited(16, outputs_verified=False)
+    timings = (limited(1), limited(32), device, wrong)
+    evaluation = EVALUATION.model_copy(update={"latency": timings, "limit": LIMIT})
+    plot = roofline_plot([evaluation])
+    assert plot is not None
+    memory, caches, marks, *_, on_device = plot.figure.axes[0].lines
+    assert line_of(memory)[-2:] == [100, 100]
+    assert line_of(caches)[-2:] == [100, 100]
+    assert line_of(memory)[0] < line_of(caches)[0]
+    assert line_of(marks) == pytest.approx([2, 64])
+    assert line_of(on_device) == pytest.approx([16])
+    assert [text.get_text() for text in plot.figure.axes[0].texts] == ["1", "32", "8"]
+    assert plot.rows[1] == (
+        *("float32 on cuda", "32", "32,000,000", "1.00 MB", "64.0"),
+        *("64.0", "100.0", "64%", "compute"),
+    )
+    assert why_no_share(evaluation) is None
+
+
+def test_missing_limit_is_told_and_not_drawn() -> None:
+    assert roofline_plot([EVALUATION]) is None
+    assert "before limits were measured" in (why_no_share(EVALUATION) or "")
+    failed = EVALUATION.model_copy(update={"limit": LIMIT, "limit_missing": "no rule counts it"})
+    assert roofline_plot([failed]) is None
+    assert (why_no_share(failed) or "").endswith("is missing: no rule counts it.")
+    assert why_no_share(EVALUATION.model_copy(update={"latency": ()})) is None
