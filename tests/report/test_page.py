@@ -32,9 +32,9 @@ def page_file(
     return path
 
 
-# Of each run confusion, classes, loss, accuracy, differences, latency, speedup; the first has two
-# variants to compare; the overview.
-PLOTS = 7 + 7 + 1 + 1
+# Of each run confusion, classes, loss, accuracy, differences, latency, speedup, roofline; the first
+# has two variants to compare; the overview.
+PLOTS = 8 + 8 + 1 + 1
 
 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP])
