@@ -51,6 +51,7 @@ PARTS = (
     Part(name="passes", module="benchmarks.evaluation_speed", result="evaluation-speed.json"),
     Part(name="harnesses", module="benchmarks.harnesses", result="harnesses.json"),
     Part(name="detection", module="benchmarks.detection", result="detection.json"),
+    Part(name="limit", module="benchmarks.limit", result="limit.json"),
 )
 
 

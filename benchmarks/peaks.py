@@ -21,6 +21,7 @@ SIZES = (512, 1024, 2048)  # rows of the matrices; the best counts
 COPIED_BYTES = 1 << 26
 SECONDS_EACH = 0.1
 LEAST_CALLS = 4
+ONNX_RUNTIME = "ONNX Runtime"
 PRODUCT, COPY = "product, GFLOP/s", "copy past the caches, GB/s"
 
 
@@ -28,23 +29,29 @@ class Peaks:
     """The rates of all rounds so far, by what was measured and by whom."""
 
     def __init__(self) -> None:
-        self.rates: dict[str, dict[str, list[float]]] = {
-            PRODUCT: {"torch": [], "ONNX Runtime": []},
-            COPY: {"torch": [], "numpy": [], "ONNX Runtime": []},
-        }
+        self.rates: dict[str, dict[str, list[float]]] = {PRODUCT: {}, COPY: {}}
         self._onnx: list[MachineLimit] = []
 
     def measure(self) -> None:
         """Measure each once more."""
-        limit = measured_limit(SessionOptions())
-        self._onnx.append(limit)
+        onnx = measured_limit(SessionOptions())
         wait_for_idle_threads()
-        products, copies = self.rates[PRODUCT], self.rates[COPY]
-        products["ONNX Runtime"].append(limit.peak_gflops)
-        copies["ONNX Runtime"].append(limit.memory.gb_per_second)
-        products["torch"].append(max(_torch_product_gflops(size) for size in SIZES))
-        for name, copy in _copies().items():
-            copies[name].append(2 * COPIED_BYTES / _fastest_seconds(copy) / 1e9)
+        gflops = max(_torch_product_gflops(size) for size in SIZES)
+        copies = {
+            name: 2 * COPIED_BYTES / _fastest_seconds(copy) / 1e9
+            for name, copy in _copies().items()
+        }
+        self.add(onnx, products={"torch": gflops}, copies=copies)
+
+    def add(
+        self, onnx: MachineLimit, *, products: Mapping[str, float], copies: Mapping[str, float]
+    ) -> None:
+        """Add a round: what ONNX Runtime reached, and others by their names."""
+        self._onnx.append(onnx)
+        ours = {PRODUCT: onnx.peak_gflops, COPY: onnx.memory.gb_per_second}
+        for what, others in ((PRODUCT, products), (COPY, copies)):
+            for name, rate in {ONNX_RUNTIME: ours[what], **others}.items():
+                self.rates[what].setdefault(name, []).append(rate)
 
     def limit(self) -> MachineLimit:
         """Return the best of all rounds and hands; only ONNX Runtime copies within the caches."""

@@ -23,6 +23,7 @@ from benchmarks.evaluation_tables import (
 )
 from benchmarks.exporting_tables import EXPORTING, exporting_table
 from benchmarks.harness_tables import HARNESSES, harness_table
+from benchmarks.limit_tables import LIMIT, limit_table
 from benchmarks.markdown import Measured, source_line, table
 from benchmarks.measuring import RESULTS
 from benchmarks.precision_tables import PRECISION, precision_table
@@ -114,6 +115,7 @@ def _sections() -> tuple[Section, ...]:
         Section(SERVING, "serving.json", _each(serving_table)),
         Section(MEMORY, "evaluation-memory.json", _each(memory_table)),
         Section(DETECTION, "detection.json", _each(detection_table)),
+        Section(LIMIT, "limit.json", _each(limit_table)),
         Section(START_UP, "start-up.json", _each(start_up_table)),
         Section(ZOO, "zoo-*.json", _each(zoo_table)),
     )

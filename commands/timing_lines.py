@@ -15,7 +15,7 @@ def timing_pairs(evaluation: Evaluation) -> Pairs:
         if timing.limit is not None:
             pairs.append(("", _share(timing.limit)))
     if evaluation.limit_missing:
-        pairs.append(("limit", f"not known: {evaluation.limit_missing}"))
+        pairs.append(("limit", evaluation.limit_missing))
     if evaluation.offline:
         pairs.append(("offline", _offline(evaluation.offline)))
     if evaluation.server:

@@ -25,7 +25,7 @@ from untrusted.child import ChildError, Limits, result_in_child
 from untrusted.memory import available_memory_bytes
 
 MOST_SECONDS_TO_COUNT = 20.0
-SECONDS_EACH = 0.05  # of each product and each copy, the fastest call of which counts
+SECONDS_EACH = 0.03  # of each product and each copy, the fastest call of which counts
 LEAST_CALLS = 4
 LONG_SECONDS = 0.01  # a product that takes so long is large enough
 COLUMNS = 1 << 14  # of what is copied: rows of 64 KiB
@@ -87,16 +87,14 @@ def beside_the_limit(
     if not latency:
         return Limited(latency=latency)
     on_step("limit of the machine", 0, 0)
+    limit = None
     try:
         limit = measured_limit(opened.runner.asked)
-    except (OnnxproofError, ImportError) as error:
-        return Limited(latency=latency, missing=f"the limit could not be measured: {error}")
-    try:
         work = _work_by_batch_size(opened, sorted({timing.batch_size for timing in latency}))
-    except (OnnxproofError, ChildError) as error:
-        return Limited(
-            latency=latency, limit=limit, missing=f"the graph's work is not known: {error}"
-        )
+    except (OnnxproofError, ChildError, ImportError, MemoryError) as error:
+        what = "the graph's work" if limit else "the limit of the provider"
+        why = error.problem if isinstance(error, OnnxproofError) else str(error)
+        return Limited(limit=limit, missing=f"{what} is not known: {why}", latency=latency)
     shares = (
         limit.share(**vars(work[timing.batch_size]), seconds=timing.p50_ms / 1000)
         for timing in latency
@@ -121,7 +119,7 @@ def measured_limit(asked: SessionOptions) -> MachineLimit:
     sizes = _GPU if asked.provider in GPU_PROVIDERS else _CPU
     if available_memory_bytes() < sizes.memory_bytes:
         raise UnfinishedError(
-            "limit", f"wanted {sizes.memory_bytes >> 20} MiB of free memory to copy in"
+            "memory", f"wanted {sizes.memory_bytes >> 20} MiB of free memory to copy in"
         )
     wait_for_idle_threads()
     flops, peak_size = _best_product(asked, sizes.products)

@@ -52,7 +52,7 @@ def test_plots_are_written_as_svg_and_png(run: Path, capsys: pytest.CaptureFixtu
     names = {path.stem for path in written}
     assert names == {
         *("confusion", "classes", "loss", "accuracy", "differences"),
-        *("latency", "speedup", "pareto"),
+        *("latency", "roofline", "speedup", "pareto"),
     }
     for path in written:
         if path.suffix == ".png":
