@@ -100,6 +100,8 @@ def command(data_dir: Path | None, quick: bool, out: Path) -> None:
             source = embedded_digits() if quick else _source(model, data_dir)
             subject = _subject(Path(name), model, source, repetitions)
             networks[model] = _measured(subject, python)
+            if not quick:
+                networks[model]["command"] = _command(subject)
             click.echo(f"{model}: {networks[model]}", err=True)
     document = {
         "threads": usable_cpus(),
@@ -192,7 +194,6 @@ def _measured(subject: Subject, others: Path | None) -> Result:
             name: ratio_summary(taken, seconds[OURS]) | {"right": counted.get(name)}
             for name, taken in seconds.items()
         },
-        "command": _command(subject),
         "missing": missing,
     }
 

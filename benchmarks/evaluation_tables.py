@@ -91,6 +91,7 @@ def cost_table(measured: Measured) -> str:
         f"- the whole `evaluate --no-latency` of {model} takes {network['command']['evaluate']:.2f}"
         f" s, `import torch` {network['command']['import torch']:.2f} s\n"
         for model, network in networks.items()
+        if "command" in network
     )
     missing = measured.get("missing", {}) | {
         f"{name} ({model})": why

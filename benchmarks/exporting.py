@@ -38,6 +38,7 @@ from benchmarks.measuring import (
 )
 
 Result = dict[str, Any]
+Ways = dict[str, tuple[str, Path]]  # by name: the way, and the Python that it runs in
 OURS = "onnxproof export"
 WAYS = {  # name: way, environment (none: this project's own)
     OURS: ("command", None),
@@ -46,6 +47,7 @@ WAYS = {  # name: way, environment (none: this project's own)
     "timm onnx_export(check_forward=True)": ("timm", "others"),
     "optimum main_export": ("optimum", "others"),
 }
+NOT_QUICK = ("graph", "optimum")  # a part of the first; optimum takes no LeNet-5
 NETWORKS = ("lenet5", "resnet18")
 REPETITIONS = 3
 PACKAGES = ("timm", "optimum", "optimum-onnx", "transformers", "torch", "onnx", "onnxruntime-gpu")
@@ -86,9 +88,10 @@ def command(data_dir: str | None, quick: bool, out: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="onnxproof-") as name:
         for model in NETWORKS[:1] if quick else NETWORKS:
             run = trained_run(Path(name), model, "digits", "--subset", "0.2")
-            networks[model] = _measured(run, model, python, 1 if quick else REPETITIONS)
+            ways = _ways(python, quick=quick)
+            networks[model] = _measured(run, model, ways, 1 if quick else REPETITIONS)
             if not quick:
-                _plant(networks[model], run, python)
+                _plant(networks[model], run, ways)
     document = {
         "versions": {} if python is None else versions_in(python, PACKAGES),
         "missing": missing,
@@ -97,8 +100,16 @@ def command(data_dir: str | None, quick: bool, out: Path) -> None:
     write_measurement(out, head | document)
 
 
-def _measured(run: RunDirectory, model: str, others: Path | None, repetitions: int) -> Result:
-    ways = _ways(others)
+def _ways(others: Path | None, *, quick: bool) -> Ways:
+    pythons = {None: Path(sys.executable), "others": others}
+    return {
+        name: (way, python)
+        for name, (way, environment) in WAYS.items()
+        if (python := pythons[environment]) is not None and not (quick and way in NOT_QUICK)
+    }
+
+
+def _measured(run: RunDirectory, model: str, ways: Ways, repetitions: int) -> Result:
     sound: dict[str, list[Exported]] = {name: [] for name in ways}
     missing: dict[str, str] = {}
     for repetition in range(repetitions):
@@ -115,22 +126,13 @@ def _measured(run: RunDirectory, model: str, others: Path | None, repetitions: i
     return {"ways": found, "missing": missing}
 
 
-def _plant(network: Result, run: RunDirectory, others: Path | None) -> None:
-    """Add how each way that looks at its file takes one with wrong weights."""
-    for name, (way, python) in _ways(others).items():
+def _plant(network: Result, run: RunDirectory, ways: Ways) -> None:
+    """Add how each way ends when its file is given wrong weights."""
+    for name, (way, python) in ways.items():
         if name in network["ways"] and way != "graph":  # a part of the command
             sound = exported_by(way, python, run, wrong=False)
             wrong = exported_by(way, python, run, wrong=True)
             network["ways"][name]["wrong"] = outcome_of_wrong(sound.lines, wrong)
-
-
-def _ways(others: Path | None) -> dict[str, tuple[str, Path]]:
-    pythons = {None: Path(sys.executable), "others": others}
-    return {
-        name: (way, python)
-        for name, (way, environment) in WAYS.items()
-        if (python := pythons[environment]) is not None
-    }
 
 
 def exported_by(way: str, python: Path, run: RunDirectory, *, wrong: bool) -> Exported:

@@ -37,7 +37,7 @@ NETWORKS = {"lenet5": 10, "resnet18": 3}  # repetitions; a call of the second ta
 THREADS = 1
 BARE_SECONDS = 2.0
 OPTIMUM_SECONDS = 10.0  # its own default
-QUICK_OPTIMUM_SECONDS = 1.0
+QUICK_SECONDS = 0.5  # of both
 WITHIN_PERCENT = 2.0
 PACKAGES = (
     *("optimum-benchmark", "optimum", "optimum-onnx", "olive-ai", "polygraphy"),
@@ -95,17 +95,18 @@ def _harnesses(
     transformers_folder(of_transformers, image_size=28, channels=1)
     pixels = run.onnx("float32")
     here = Path(sys.executable)
+    bare_seconds = QUICK_SECONDS if quick else BARE_SECONDS
     found: dict[str, Harness] = {
-        BARE: partial(_of_tool, here, "bare", pixels, BARE_SECONDS),
+        BARE: partial(_of_tool, here, "bare", pixels, bare_seconds),
         OURS: partial(_ours, pixels, dataset, folder),
     }
     if python is None:
         return found
-    optimum_seconds = QUICK_OPTIMUM_SECONDS if quick else OPTIMUM_SECONDS
+    optimum_seconds = QUICK_SECONDS if quick else OPTIMUM_SECONDS
     return found | {
         "Polygraphy": partial(_of_tool, python, "polygraphy", pixels),
         "Olive": partial(_of_tool, python, "olive", pixels),
-        BARE_FLOATS: partial(_of_tool, here, "bare", floats, BARE_SECONDS),
+        BARE_FLOATS: partial(_of_tool, here, "bare", floats, bare_seconds),
         "optimum-benchmark": partial(
             _of_tool, python, "optimum-benchmark", floats, optimum_seconds
         ),
