@@ -57,6 +57,7 @@ def test_any_file_is_evaluated_and_what_was_not_checked_is_not_claimed(
     assert evaluation["model"]["checkpoint_sha256"] is None
     assert evaluation["model"]["parameters"] == 15
     assert evaluation["model"]["opset"] == 18
+    assert (evaluation["limit"], evaluation["limit_missing"]) == (None, None)  # nothing was timed
     written = Path("runs/data-linear.onnx/evaluations/float32-cpu.json")
     assert json.loads(written.read_text()) == evaluation
     assert main(["evaluate", "--dataset", str(data), "--onnx", str(model), "--no-latency"]) == 0
@@ -125,6 +126,23 @@ def test_probabilities_are_taken_as_such_and_not_held_against_logits(
     arguments = ["--dataset", str(data), "--onnx", str(path), "--reference-onnx", str(model)]
     assert main(["evaluate", *arguments]) == 2
     assert "'logits' has logits, the other file's 'scores' probabilities" in capsys.readouterr().err
+
+
+def test_work_that_no_rule_counts_is_missing_with_the_reason(
+    capsys: Capture, data: Path, tmp_path: Path
+) -> None:
+    gelu = helper.make_node("Gelu", ["sums"], ["logits"], domain="com.microsoft")
+    path = write_model(tmp_path / "gelu.onnx", [*linear_nodes(logits="sums"), gelu])
+    model = onnx.load(path)
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    onnx.save(model, path)
+    options = ["--batch-sizes", "1", "--min-seconds", "0.02", "--json"]
+    assert main(["evaluate", "--onnx", str(path), "--dataset", str(data), *options]) == 0
+    evaluation = json.loads(capsys.readouterr().out)
+    assert evaluation["limit"]["peak_gflops"] > 0
+    assert evaluation["latency"][0]["limit"] is None
+    reason = "the graph's work is not known: no rule counts the operator com.microsoft::Gelu"
+    assert evaluation["limit_missing"] == reason
 
 
 def test_timing_is_of_the_batch_size_that_the_graph_fixes(

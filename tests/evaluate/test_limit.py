@@ -1,5 +1,6 @@
 """The limit that an evaluation measures, and the shares of it that its record holds."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,14 @@ def test_evaluation_with_latency_holds_a_share_for_each_batch(evaluated_run: Pat
                 seconds=timing.p50_ms / 1000,
             )
             assert again == timing.limit
+
+
+def test_evaluation_that_was_written_before_limits_is_still_read() -> None:
+    document = EVALUATION.to_dict()
+    del document["limit"], document["limit_missing"]
+    for timing in document["latency"]:  # type: ignore[attr-defined]
+        del timing["limit"]
+    assert Evaluation.model_validate_json(json.dumps(document), strict=True) == EVALUATION
 
 
 def test_untimed_evaluation_measures_no_limit(
