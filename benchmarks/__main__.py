@@ -50,6 +50,7 @@ PARTS = (
     Part(name="exporting", module="benchmarks.exporting", result="exporting.json"),
     Part(name="passes", module="benchmarks.evaluation_speed", result="evaluation-speed.json"),
     Part(name="harnesses", module="benchmarks.harnesses", result="harnesses.json"),
+    Part(name="engines", module="benchmarks.engines", result="engines.json"),
     Part(name="detection", module="benchmarks.detection", result="detection.json"),
     Part(name="limit", module="benchmarks.limit", result="limit.json"),
 )

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from benchmarks.detection_tables import DETECTION, detection_table
+from benchmarks.engines_tables import ENGINES, engines_table
 from benchmarks.evaluation_tables import (
     COST,
     EVALUATIONS,
@@ -110,6 +111,7 @@ def _sections() -> tuple[Section, ...]:
         Section(EVALUATIONS, "evaluation-*-cpu.json", evaluation_table),
         Section(EXPORTING, "exporting.json", _each(exporting_table)),
         Section(COST, "evaluation-speed.json", _each(cost_table)),
+        Section(ENGINES, "engines.json", _each(engines_table)),
         Section(HARNESSES, "harnesses.json", _each(harness_table)),
         Section(PRECISION, "precision.json", _each(precision_table)),
         Section(SERVING, "serving.json", _each(serving_table)),
