@@ -47,6 +47,7 @@ class Part:
 
 PARTS = (
     Part(name="start-up", module="benchmarks.start_up", result="start-up.json"),
+    Part(name="training", module="benchmarks.training", result="training-speed.json"),
     Part(name="exporting", module="benchmarks.exporting", result="exporting.json"),
     Part(name="passes", module="benchmarks.evaluation_speed", result="evaluation-speed.json"),
     Part(name="harnesses", module="benchmarks.harnesses", result="harnesses.json"),

@@ -30,7 +30,8 @@ from benchmarks.measuring import RESULTS
 from benchmarks.precision_tables import PRECISION, precision_table
 from benchmarks.serving_tables import SERVING, serving_table
 from benchmarks.start_up_tables import START_UP, start_up_table
-from benchmarks.targets import outcome, target_table
+from benchmarks.targets import outcome
+from benchmarks.training_tables import TRAINING, training_table
 from benchmarks.zoo_tables import ZOO, zoo_table
 from storage.writing import write_bytes
 
@@ -60,14 +61,6 @@ ABLATION = """\
 
 The recipe as it is, without each of its parts, and with parts that it does without. Validation
 accuracy in percent, mean and standard deviation over the seeds; the test split is not touched.
-"""
-SPEED = """\
-## Speed of training
-
-Seconds of an epoch on MNIST's 48,000 training images, medians of alternating runs, and how many
-times as long as ours each took (median, least and most of the runs' ratios). Keras' epoch is
-counted without what `fit` does before it. "Arithmetic alone" is the matrix products and the updates
-with neither data nor loss nor automatic differentiation: torch cannot be faster on that machine.
 """
 THREADS = """\
 ## Threads
@@ -106,7 +99,7 @@ def _sections() -> tuple[Section, ...]:
     return (
         Section(ACCURACY, "accuracy-*.json", _accuracy),
         Section(ABLATION, "ablation-*.json", _each(_ablation)),
-        Section(SPEED, "training-speed.json", _each(_speed)),
+        Section(TRAINING, "training-speed.json", _each(training_table)),
         Section(THREADS, "threads*.json", _threads),
         Section(EVALUATIONS, "evaluation-*-cpu.json", evaluation_table),
         Section(EXPORTING, "exporting.json", _each(exporting_table)),
@@ -167,22 +160,6 @@ def _ablation(measured: Measured) -> str:
     return (
         title + table(("recipe", "accuracy, %", "difference"), rows) + "\n" + source_line(measured)
     )
-
-
-def _speed(measured: Measured) -> str:
-    text = ""
-    for model, workload in measured["workloads"].items():
-        threads = "one thread" if workload["threads"] == 1 else f"{workload['threads']} threads"
-        text += f"### {model}, batches of {workload['batch_size']}, {threads}\n\n"
-        rows = []
-        for name, found in workload["contenders"].items():
-            ratio = found["ratio_to_ours"]
-            spread = f"{ratio['min']:.2f} to {ratio['max']:.2f}"
-            seconds = f"{found['median_seconds']:.2f}"
-            rows.append((name, seconds, f"{ratio['median']:.2f}", spread))
-        text += table(("an epoch by", "seconds", "times ours", "least to most"), rows) + "\n"
-        text += "".join(f"Missing: {name}: {why}.\n\n" for name, why in workload["missing"].items())
-    return text + target_table(measured["targets"]) + "\n" + source_line(measured)
 
 
 def _threads(files: Sequence[Measured]) -> str:

@@ -5,40 +5,38 @@ its weights and of its input; the first layer needs no gradient of its input) an
 Data, activations, loss and automatic differentiation are left out, and memory is allocated before.
 """
 
-import time
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from artifacts.training_records import Recipe
-from models import build
 
+def arithmetic_alone(
+    network: nn.Module, batch_size: int, learning_rate: float, steps: int
+) -> Callable[[], None]:
+    """Return the matrix products and updates of an epoch.
 
-def arithmetic_alone(recipe: Recipe, examples: int) -> Callable[[], float] | None:
-    """Return an epoch's matrix products and updates, in seconds; None for other networks."""
-    network = build(**recipe.model.model_dump()).network
+    Raises:
+        ValueError: the network has other layers with weights than linear ones.
+    """
     layers = [module for module in network.modules() if isinstance(module, nn.Linear)]
-    if any(isinstance(module, nn.Conv2d) for module in network.modules()):
-        return None
+    if sum(len([*layer.parameters()]) for layer in layers) != len([*network.parameters()]):
+        raise ValueError("wanted a network whose layers with weights are all linear")
     products = [
         product
         for layer in layers
-        for product in _products(layer, recipe.hyperparameters.batch_size, first=layer is layers[0])
+        for product in _products(layer, batch_size, first=layer is layers[0])
     ]
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
+    optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, fused=True)
     for parameter in network.parameters():
         parameter.grad = torch.full_like(parameter, 1e-3)
-    steps = examples // recipe.hyperparameters.batch_size
 
     @torch.inference_mode()
-    def epoch() -> float:
-        start = time.perf_counter()
+    def epoch() -> None:
         for _ in range(steps):
             for left, right, result in products:
                 torch.mm(left, right, out=result)
             optimizer.step()
-        return time.perf_counter() - start
 
     return epoch
 
