@@ -59,7 +59,7 @@ CASES = (
     Case(network="resnet50", image_shape=(3, 224, 224), inference=(1, 32), training=()),
 )
 QUICK = (
-    Case(network="mlp", image_shape=(1, 28, 28)),
+    Case(network="mlp", image_shape=(1, 28, 28), inference=(1, 32), training=(32,)),
     Case(network="lenet5", image_shape=(1, 28, 28), inference=(1, 32), training=(32,)),
     Case(network="resnet18", image_shape=(1, 32, 32), inference=(1,), training=()),
 )
