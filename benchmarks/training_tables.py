@@ -27,7 +27,8 @@ counted in proportion.
   and progress bar; nothing is logged.
 - "Keras fit" has the normalized images as one array and counts loss and accuracy. It takes as many
   threads as there are CPUs, which is its default; all others take those of the heading, as `train`
-  does. Its network has as many parameters, and initial weights of its own.
+  does. Its network has as many parameters, initial weights of its own, and in a ResNet-18 pads one
+  side more where it strides.
 - "arithmetic alone" is the matrix products and the updates with neither data nor loss nor automatic
   differentiation: torch cannot be faster on that machine.
 """

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.measuring import ROOT
 from benchmarks.training.__main__ import measured_workload
 from benchmarks.training.arithmetic import arithmetic_alone
 from benchmarks.training.contenders import BARE, KERAS, LIGHTNING, OURS, started
@@ -155,3 +156,13 @@ def test_targets_are_of_what_is_measured() -> None:
     assert {(model, name) for model, name, _ in TARGETS} <= {
         (workload.model, name) for workload in FULL for name in workload.contenders
     }
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the counter is the process' own")
+def test_peak_memory_is_not_that_of_the_process_which_started_it() -> None:
+    ballast = np.ones(200_000_000, dtype=np.uint8)
+    program = "from benchmarks.answering import peak_memory_bytes; print(peak_memory_bytes())"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert 1_000_000 < int(done.stdout) < ballast.nbytes
