@@ -18,6 +18,7 @@ NAMED_PACKAGES = (
     "onnxscript",
     "onnxruntime-gpu",
     "onnxruntime",
+    "onnxruntime-ep-openvino",
     "numpy",
 )
 

@@ -31,7 +31,7 @@ PURPOSES = {
     "onnx": "graphs: reading, checking",
     "onnx-ir": "graphs: rewriting",
     "onnxruntime": "running graphs, where there is no wheel for GPUs",
-    "onnxruntime-ep-openvino": "a contender of the benchmarks",
+    "onnxruntime-ep-openvino": "`--provider openvino`",
     "onnxruntime-gpu": "running graphs",
     "onnxscript": "torch's exporter needs it",
     "openvino": "a contender of the benchmarks",

@@ -83,11 +83,11 @@ def _problems(versions: dict[str, str]) -> list[str]:
 
 
 def _providers() -> dict[str, ProviderReport]:
-    from evaluate.onnx_runtime import built_in_providers
     from evaluate.provider_trial import provider_failure
+    from evaluate.providers import offered_providers
 
     reports = {}
-    for name in built_in_providers():
+    for name in offered_providers():
         failure = provider_failure(name)
         reports[name] = ProviderReport(
             works=failure is None,

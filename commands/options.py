@@ -157,8 +157,8 @@ def provider_option(help_text: str = "ONNX Runtime's execution provider.") -> Op
         "--provider",
         default="cpu",
         show_default=True,
-        metavar="cpu|cuda|tensorrt|...",
-        shell_complete=words("cpu", "cuda", "tensorrt"),
+        metavar="cpu|cuda|tensorrt|openvino|...",
+        shell_complete=words("cpu", "cuda", "openvino", "tensorrt"),
         help=f"{help_text} There is no fallback to another one.",
     )
 

@@ -19,7 +19,7 @@ from artifacts.logits import Images
 from artifacts.own_graphs import content_of_graph, is_own
 from errors import ArtifactError, UnfinishedError
 from evaluate.graph_input import InputOptions
-from evaluate.onnx_runtime import ONNX_RUNTIME_VERSION
+from evaluate.providers import engine_of
 from evaluate.session_options import SessionOptions
 from storage.temporary import temporary_directory
 from untrusted.child import ChildError, ChildLimitError, Limits, result_in_child
@@ -126,7 +126,7 @@ def require_tried(
     variant = exported.variant
     shape = "its own" if images is None else "x".join(str(length) for length in images.shape)
     passed = (
-        f"{content_of_graph(variant)} by ONNX Runtime {ONNX_RUNTIME_VERSION}"
+        f"{content_of_graph(variant)} by {engine_of(session.provider)}"
         f" on {session.provider} with images {shape}"
     )
     if is_own(variant) or is_noted(_TRIED, passed):
@@ -163,5 +163,5 @@ def require_same_files(onnx: Path, model: EvaluatedModel) -> None:
 
 def _limits(session: SessionOptions) -> Limits:
     # Drivers of GPUs reserve more addresses than there is memory, and could not be limited so.
-    memory_bytes = available_memory_bytes() if session.provider == "cpu" else None
+    memory_bytes = available_memory_bytes() if session.computes_on_cpu else None
     return Limits(seconds=session.timeout_seconds, memory_bytes=memory_bytes)

@@ -7,7 +7,8 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper
 
 from errors import ArtifactError
-from evaluate.onnx_runtime import ONNX_RUNTIME_VERSION, loads_on_cpu
+from evaluate.onnx_runtime import loads_on_cpu
+from evaluate.providers import ONNX_RUNTIME_VERSION
 from evaluate.walking import all_nodes
 
 _ONNX = ("", "ai.onnx")  # two names of one domain

@@ -5,7 +5,6 @@ session that cannot have its provider quietly takes the CPU. So the fallback is 
 session is asked what it got, and every node's place is read back.
 """
 
-import os
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -17,17 +16,17 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from artifacts.environment import usable_cpus
-from artifacts.evaluation_records import PROVIDER_SUFFIX
 from artifacts.export_records import TensorSpec
 from artifacts.logits import Logits
 from errors import UnfinishedError, UnusableError, UsageError
 from evaluate.native_output import captured_native_output
+from evaluate.openvino import CONFIG, plugin_options, refused_option
+from evaluate.providers import full_name_of, load_gpu_libraries, openvino_device
 from evaluate.runtime_errors import reason, run_error, unknown_option, unusable
-from evaluate.session_options import GPU_PROVIDERS, SessionOptions
+from evaluate.session_options import GPU_PROVIDERS, OPENVINO, SessionOptions
 from evaluate.watchdog import WATCHDOG, Watch
 
 CPU = "CPUExecutionProvider"
-ONNX_RUNTIME_VERSION: str = onnxruntime.__version__
 _NUMPY_NAMES = {"float": "float32", "double": "float64"}  # ONNX Runtime's others are numpy's
 # What it prints of a run that fails is in the exception too; standard error is ours.
 _SILENT = 4
@@ -70,19 +69,25 @@ class OnnxRunner:
         """
         self.name = "graph" if isinstance(model, bytes) else str(model)
         self.asked = asked = asked or SessionOptions()
-        self.full_name = _full_name(asked.provider)
+        self.full_name = full_name_of(asked.provider)
         self.threads = asked.threads or usable_cpus()
+        device, options = None, asked.all_provider_options
+        if asked.provider == OPENVINO:
+            device, options = openvino_device(asked), plugin_options(asked, self.threads)
         content = model if isinstance(model, bytes) else str(model)
         start = time.perf_counter()
         failure: Exception | None = None
         with captured_native_output() as printed:
             try:
-                _prepare_gpu(asked)
+                load_gpu_libraries(asked)
+                settings = self._settings(directory)
+                providers = None
+                if device is None:
+                    providers = [(self.full_name, options)]
+                else:
+                    settings.add_provider_for_devices([device], options)
                 self._session = onnxruntime.InferenceSession(
-                    content,
-                    self._settings(directory),
-                    providers=[(self.full_name, asked.all_provider_options)],
-                    enable_fallback=False,
+                    content, settings, providers=providers, enable_fallback=False
                 )
             except Exception as error:  # its errors share no base class but this one
                 failure = error
@@ -128,6 +133,8 @@ class OnnxRunner:
         for option in self.asked.provider_options:
             if f'nknown provider option: "{option}"' in f"{printed}\n{failure}":
                 return unknown_option(provider, option, "ONNX Runtime does not know it")
+        if provider == OPENVINO and (refused := refused_option(self.asked, str(failure))):
+            return refused
         if self.full_name == CPU or not loads_on_cpu(model, directory):
             problem = f"ONNX Runtime cannot load it: {reason(failure)}"
             return UnfinishedError(self.name, problem)
@@ -136,7 +143,8 @@ class OnnxRunner:
     def _require_options(self) -> None:
         """Refuse options that the session does not have: the CPU provider ignores them all."""
         had = self._session.get_provider_options().get(self.full_name, {})
-        for name in self.asked.provider_options:
+        asked = (CONFIG,) if self.asked.provider == OPENVINO else self.asked.provider_options
+        for name in asked:
             if name not in had:
                 known = ", ".join(sorted(had)) or "none at all"
                 raise unknown_option(self.asked.provider, name, f"it has {known}")
@@ -243,24 +251,6 @@ class BoundRun:
         return result
 
 
-def built_in_providers() -> tuple[str, ...]:
-    """Return short names of the providers that this ONNX Runtime was built with.
-
-    That a provider is among them does not mean that it works.
-    """
-    return tuple(_short_name(name) for name in onnxruntime.get_available_providers())
-
-
-def _prepare_gpu(asked: SessionOptions) -> None:
-    if asked.provider not in GPU_PROVIDERS:
-        return
-    if asked.provider == "tensorrt":  # has no option for it; NVIDIA's libraries read this name
-        os.environ.pop("NVIDIA_TF32_OVERRIDE", None)
-        if not asked.tf32:
-            os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
-    onnxruntime.preload_dlls()  # finds the CUDA that was installed with torch
-
-
 def _tensor_specs(values: Sequence[Any]) -> tuple[TensorSpec, ...]:
     specs = []
     for value in values:
@@ -268,25 +258,6 @@ def _tensor_specs(values: Sequence[Any]) -> tuple[TensorSpec, ...]:
         shape = tuple("?" if length is None else length for length in value.shape)
         specs.append(TensorSpec(name=value.name, dtype=_NUMPY_NAMES.get(dtype, dtype), shape=shape))
     return tuple(specs)
-
-
-def _full_name(provider: str) -> str:
-    """Return ONNX Runtime's name of a provider, whether it was built in or not."""
-    known: dict[str, str] = {_short_name(name): name for name in onnxruntime.get_all_providers()}
-    built_in = ", ".join(sorted(built_in_providers()))
-    if provider not in known:
-        raise UsageError("--provider", f"unknown provider {provider!r}: wanted one of {built_in}")
-    if provider not in built_in_providers():
-        raise UnusableError(
-            f"--provider {provider}",
-            f"ONNX Runtime {ONNX_RUNTIME_VERSION} as installed has only {built_in}",
-            hint="install a build that has it, such as onnxruntime-gpu for cuda",
-        )
-    return known[provider]
-
-
-def _short_name(full_name: str) -> str:
-    return full_name.removesuffix(PROVIDER_SUFFIX).lower()
 
 
 def _settings_with_weights(directory: Path | None) -> onnxruntime.SessionOptions:

@@ -33,7 +33,7 @@ def precision_failure(provider: str, precision: Precision) -> UnusableError | No
     return UnusableError(
         "--precision bf16",
         f"ONNX Runtime's {provider} provider does not compute in bfloat16 here",
-        hint="name one that does, such as --provider cuda, or take --precision fp16",
+        hint="name one that does, such as --provider cuda or openvino, or take --precision fp16",
     )
 
 

@@ -7,7 +7,12 @@ from artifacts.parity_records import ParityRecord
 from report.names import name_of
 from report.numbers import count, small
 
-PROVIDER_NAMES = {"cpu": "CPU", "cuda": "CUDA", "tensorrt": "TensorRT"}
+PROVIDER_NAMES = {
+    "cpu": "CPU",
+    "cuda": "CUDA",
+    "openvino": "OpenVINO",
+    "tensorrt": "TensorRT",
+}
 
 
 def headline(evaluations: Sequence[Evaluation]) -> str:

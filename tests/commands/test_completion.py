@@ -167,7 +167,7 @@ def test_file_is_completed_when_it_is_called_itself(folder: Path) -> None:
         ("pipeline --models mlp,len", ["mlp,lenet5"]),
         ("compare --columns accuracy,cal", ["accuracy,calibration"]),
         ("evaluate --run runs/o", ["runs/other\\ thing"]),
-        ("evaluate --provider ", ["cpu", "cuda", "tensorrt"]),
+        ("evaluate --provider ", ["cpu", "cuda", "openvino", "tensorrt"]),
         ("datasets --prepare sv", ["svhn"]),
         ("nonsense --x", [""]),
     ],

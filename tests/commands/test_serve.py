@@ -238,7 +238,7 @@ def test_port_that_is_taken_is_5_with_a_way_out(finished_run: Path, capsys: Capt
         (["--timeout", "nan"], 2, "error: --timeout: wanted a finite number"),
         (["--max-mb", "0"], 2, "error: --max-mb: 0.0 is not in the range"),
         (["--provider", "nothing"], 2, "error: --provider: unknown provider"),
-        (["--provider", "openvino"], 3, "error: --provider openvino: ONNX Runtime"),
+        (["--provider", "xnnpack"], 3, "error: --provider xnnpack: ONNX Runtime"),
         (["--mean", "0.5"], 2, "error: --mean: wants --onnx"),
         (["--onnx", "a.onnx"], 2, "error: --run: cannot be given with --onnx"),
         (["--precision", "int8"], 4, "error: "),

@@ -7,7 +7,7 @@ from onnx import ModelProto
 
 from errors import ArtifactError, UnfinishedError
 from evaluate.first_run import first_run
-from evaluate.onnx_runtime import ONNX_RUNTIME_VERSION
+from evaluate.providers import ONNX_RUNTIME_VERSION
 from tests.evaluate import hostile_files as hostile
 from tests.evaluate.hostile_files import FLOATS, NODE, model_of
 

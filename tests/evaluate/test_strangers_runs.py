@@ -12,7 +12,7 @@ from artifacts.export_records import ExternalData
 from artifacts.logits import Images
 from artifacts.run_directory import RunDirectory
 from errors import ArtifactError, UnfinishedError
-from evaluate import foreign
+from evaluate import foreign, providers
 from evaluate.foreign import require_tried
 from evaluate.graph_input import InputOptions
 from evaluate.session_options import SessionOptions
@@ -60,7 +60,7 @@ def test_graph_that_passed_is_tried_again_only_on_other_terms(
     assert trials == ["model.onnx"]
     require(exported, None)
     assert len(trials) == 2
-    monkeypatch.setattr(foreign, "ONNX_RUNTIME_VERSION", "9.9.9")
+    monkeypatch.setattr(providers, "ONNX_RUNTIME_VERSION", "9.9.9")
     require(exported, None)
     assert len(trials) == 3
 
