@@ -26,10 +26,14 @@ class OnnxproofError(Exception):
     exit_code: ClassVar[int] = 5
 
     def __init__(self, subject: str, problem: str, *, hint: str | None = None) -> None:
-        super().__init__(f"{subject}: {problem}")
+        super().__init__(subject, problem)  # what a copy in another process is made of
         self.subject = subject
         self.problem = problem
         self.hint = hint
+
+    def __str__(self) -> str:
+        """Return the line without `error: `."""
+        return f"{self.subject}: {self.problem}"
 
 
 class UsageError(OnnxproofError):

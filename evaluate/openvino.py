@@ -103,10 +103,8 @@ def plugin_options(asked: SessionOptions, threads: int) -> dict[str, str]:
     own = {}
     if device == "CPU":
         if threads > usable_cpus():
-            raise UsageError(
-                "--threads",
-                f"OpenVINO computes with no more than the {usable_cpus()} that this process may use",
-            )
+            found = f"{usable_cpus()} CPUs that this process may use"
+            raise UsageError("--threads", f"OpenVINO takes no more than one for each of {found}")
         # Without the second, only one of the two CPUs that a core may have counts.
         own = {"INFERENCE_NUM_THREADS": str(threads), "ENABLE_HYPER_THREADING": "YES"}
     given = {k: v for k, v in asked.all_provider_options.items() if k != DEVICE_TYPE}

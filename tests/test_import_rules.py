@@ -95,13 +95,19 @@ def onnxruntime_modules(source: str) -> set[str]:
     return {name for name in names if name.split(".")[0] == "onnxruntime"}
 
 
-def test_onnxruntime_runs_graphs_in_one_file_and_quantizes_them_in_another() -> None:
+def test_onnxruntime_runs_graphs_in_one_file_others_quantize_or_name_its_providers() -> None:
     files = [path for room in MAY_IMPORT for path in modules(room)]
     importing = {path: onnxruntime_modules(path.read_text()) for path in files}
     assert {path: found for path, found in importing.items() if found} == {
         ROOT / "evaluate" / "onnx_runtime.py": {"onnxruntime"},
+        ROOT / "evaluate" / "providers.py": {"onnxruntime"},  # and runs nothing: next test
         ROOT / "export" / "integer_graph.py": {"onnxruntime.quantization"},
     }
+
+
+def test_file_that_names_providers_opens_no_session() -> None:
+    assert "InferenceSession" not in (ROOT / "evaluate" / "providers.py").read_text()
+    assert "InferenceSession" in (ROOT / "evaluate" / "onnx_runtime.py").read_text()
 
 
 def test_file_that_runs_graphs_imports_no_torch() -> None:

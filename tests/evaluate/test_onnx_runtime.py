@@ -14,8 +14,9 @@ from artifacts.environment import usable_cpus
 from artifacts.logits import Images, Logits
 from errors import UnfinishedError, UnusableError, UsageError
 from evaluate.idle_threads import wait_for_idle_threads
-from evaluate.onnx_runtime import OnnxRunner, built_in_providers
+from evaluate.onnx_runtime import OnnxRunner
 from evaluate.provider_trial import provider_failure
+from evaluate.providers import offered_providers
 from evaluate.session_options import SessionOptions
 from tests.evaluate.records import CPU, CUDA
 
@@ -92,19 +93,21 @@ def test_unknown_provider_is_refused_with_the_right_ones(path: Path, provider: s
     with pytest.raises(UsageError, match=f"unknown provider '{provider}': wanted one of") as caught:
         OnnxRunner(path, SessionOptions(provider=provider))
     assert caught.value.subject == "--provider"
-    assert caught.value.problem.endswith(", ".join(sorted(built_in_providers())))
+    assert caught.value.problem.endswith(", ".join(sorted(offered_providers())))
 
 
-def test_built_in_providers_are_onnx_runtimes() -> None:
-    assert "cpu" in built_in_providers()
-    assert len(built_in_providers()) == len(onnxruntime.get_available_providers())
+def test_offered_providers_are_those_built_in_and_openvino() -> None:
+    program = "import onnxruntime; print(len(onnxruntime.get_available_providers()))"
+    outcome = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert {"cpu", "openvino"} <= set(offered_providers())
+    assert len(offered_providers()) == int(outcome.stdout) + 1
 
 
 def test_provider_that_is_not_built_in_is_not_usable(path: Path) -> None:
-    absent = set(onnxruntime.get_all_providers()) - set(onnxruntime.get_available_providers())
+    known = {name.removesuffix("ExecutionProvider") for name in onnxruntime.get_all_providers()}
+    absent = {name.lower() for name in known} - set(offered_providers())
     assert absent  # no wheel has them all: CoreML is Apple's, DirectML is Windows's
-    for full_name in absent:
-        provider = full_name.removesuffix("ExecutionProvider").lower()
+    for provider in absent:
         with pytest.raises(UnusableError, match=r"as installed has only .*cpu") as caught:
             OnnxRunner(path, SessionOptions(provider=provider))
         assert caught.value.subject == f"--provider {provider}"
@@ -163,7 +166,7 @@ def test_missing_file_is_refused_by_name(tmp_path: Path) -> None:
         OnnxRunner(tmp_path / "gone.onnx")
 
 
-@pytest.mark.parametrize("provider", sorted({"cuda", "tensorrt"} & set(built_in_providers())))
+@pytest.mark.parametrize("provider", sorted({"cuda", "tensorrt"} & set(offered_providers())))
 def test_damaged_file_is_not_called_the_providers_fault(path: Path, provider: str) -> None:
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(UnfinishedError):

@@ -18,6 +18,13 @@ from evaluate.tolerances import CPU_FLOAT32, GPU_FLOAT32, tolerance_for
         ("cpu", "int8", "cpu-int8"),
         ("tensorrt", "int8", "gpu-int8"),
         ("cpu", "int8-dynamic", "cpu-int8-dynamic"),
+        ("cpu", "float64", "cpu-float32"),
+        ("openvino", "float32", "openvino-float32"),
+        ("openvino", "float64", "openvino-float32"),
+        ("openvino", "fp16", "openvino-float16"),
+        ("openvino", "bf16", "openvino-bfloat16"),
+        ("openvino", "int8", "openvino-int8"),
+        ("openvino", "int8-dynamic", "openvino-int8-dynamic"),
     ],
 )
 def test_tolerance_is_that_of_provider_and_precision(
