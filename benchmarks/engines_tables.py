@@ -69,8 +69,8 @@ def _settings_table(measured: Measured) -> str:
     }
     columns = [
         (model, size)
-        for model in networks
-        for size in map(str, measured["networks"][model]["batch_sizes"])
+        for model, sessions in networks.items()
+        for size in dict.fromkeys(size for found in sessions.values() for size in found["batches"])
     ]
     names = dict.fromkeys(name for sessions in networks.values() for name in sessions)
     rows = []
