@@ -100,7 +100,7 @@ def command(data_dir: Path | None, quick: bool, out: Path) -> None:
             source = embedded_digits() if quick else _source(model, data_dir)
             subject = _subject(Path(name), model, source, repetitions)
             networks[model] = _measured(subject, python)
-            if not quick:
+            if model in SMALL and not quick:  # of the large one it is the pass once more
                 networks[model]["command"] = _command(subject)
             click.echo(f"{model}: {networks[model]}", err=True)
     document = {
