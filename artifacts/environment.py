@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from artifacts.control_groups import cpu_quota
 from artifacts.json_records import Positive, Record
 from artifacts.version import ONNXPROOF_VERSION
-from untrusted.memory import CGROUP
 
 NAMED_PACKAGES = (
     "torch",
@@ -75,23 +75,14 @@ def conflict_of_packages(versions: dict[str, str]) -> str | None:
 def usable_cpus() -> int:
     """Return how many CPUs this process may use: not the machine's count.
 
-    That is its affinity, and no more than the quota of its control group (cgroup v2, cpu.max),
-    which is how a container is told that it has two CPUs of sixty-four.
+    That is its affinity, and no more than the quota of its control groups, which is how a container
+    is told that it has two CPUs of sixty-four.
     """
     if hasattr(os, "sched_getaffinity"):
         allowed = len(os.sched_getaffinity(0))
     else:
         allowed = os.cpu_count() or 1
-    return min(allowed, cpu_quota(CGROUP / "cpu.max") or allowed)
-
-
-def cpu_quota(path: Path) -> int | None:
-    """Return the CPUs that a cpu.max file allows, at least 1, or None where it sets no limit."""
-    try:
-        quota, period = (int(word) for word in path.read_text().split())
-    except (OSError, ValueError):  # no such file; or the quota is "max"
-        return None
-    return max(1, -(-quota // period))  # part of a CPU still needs a thread
+    return min(allowed, cpu_quota() or allowed)
 
 
 def cpu_model() -> str:

@@ -51,6 +51,7 @@ PARTS = (
     Part(name="limit", module="benchmarks.limit", result="limit.json"),
     Part(name="harnesses", module="benchmarks.harnesses", result="harnesses.json"),
     Part(name="engines", module="benchmarks.engines", result="engines.json"),
+    Part(name="quota", module="benchmarks.quota", result="quota.json"),
     Part(name="passes", module="benchmarks.evaluation_speed", result="evaluation-speed.json"),
     Part(name="exporting", module="benchmarks.exporting", result="exporting.json"),
     Part(name="training", module="benchmarks.training", result="training-speed.json"),

@@ -28,6 +28,7 @@ from benchmarks.limit_tables import LIMIT, limit_table
 from benchmarks.markdown import Measured, source_line, table
 from benchmarks.measuring import RESULTS
 from benchmarks.precision_tables import PRECISION, precision_table
+from benchmarks.quota_tables import QUOTA, quota_table
 from benchmarks.serving_tables import SERVING, serving_table
 from benchmarks.start_up_tables import START_UP, start_up_table
 from benchmarks.targets import outcome
@@ -105,6 +106,7 @@ def _sections() -> tuple[Section, ...]:
         Section(EXPORTING, "exporting.json", _each(exporting_table)),
         Section(COST, "evaluation-speed.json", _each(cost_table)),
         Section(ENGINES, "engines.json", _each(engines_table)),
+        Section(QUOTA, "quota.json", _each(quota_table)),
         Section(HARNESSES, "harnesses.json", _each(harness_table)),
         Section(PRECISION, "precision.json", _each(precision_table)),
         Section(SERVING, "serving.json", _each(serving_table)),

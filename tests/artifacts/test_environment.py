@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from artifacts import environment
+from artifacts import control_groups
 from artifacts.environment import (
     conflict_of_packages,
     cpu_model,
-    cpu_quota,
     current_environment,
     installed_versions,
     usable_cpus,
@@ -76,31 +75,11 @@ def test_importing_a_record_loads_none_of_what_it_tells_of(module: str, heavy: l
     assert outcome.stdout == "[]\n"
 
 
-@pytest.mark.parametrize(
-    ("content", "cpus"),
-    [
-        ("max 100000\n", None),
-        ("200000 100000\n", 2),
-        ("150000 100000\n", 2),
-        ("1000 100000\n", 1),
-        ("", None),
-        ("x y\n", None),
-    ],
-)
-def test_cpu_quota_is_that_of_the_control_group(
-    content: str, cpus: int | None, tmp_path: Path
-) -> None:
-    path = tmp_path / "cpu.max"
-    path.write_text(content)
-    assert cpu_quota(path) == cpus
-    assert cpu_quota(tmp_path / "none") is None
-
-
 def test_usable_cpus_are_no_more_than_the_quota(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _process: {0, 1, 2, 3}, raising=False)
-    monkeypatch.setattr(environment, "CGROUP", tmp_path)
+    monkeypatch.setattr(control_groups, "CGROUP", tmp_path)
     assert usable_cpus() == 4
     (tmp_path / "cpu.max").write_text("100000 100000")
     assert usable_cpus() == 1

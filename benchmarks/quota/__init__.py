@@ -1,0 +1,1 @@
+"""Sessions in a container that may use less CPU than it sees."""
