@@ -76,7 +76,7 @@ def _latency_cell(timing: dict[str, Any]) -> str:
 
 def cost_table(measured: Measured) -> str:
     """Return a row a network and way, and what the whole command takes."""
-    networks = measured["networks"] if "networks" in measured else _of_earlier(measured)
+    networks = measured["networks"]
     header = ("network, examples", "pass by", "seconds", "times ours", "least to most", "right")
     rows = []
     for model, network in networks.items():
@@ -93,47 +93,14 @@ def cost_table(measured: Measured) -> str:
         for model, network in networks.items()
         if "command" in network
     )
-    missing = measured.get("missing", {}) | {
+    missing = measured["missing"] | {
         f"{name} ({model})": why
         for model, network in networks.items()
         for name, why in network["missing"].items()
     }
     absent = "".join(f"Missing: {name}: {why}.\n\n" for name, why in missing.items())
-    targets = target_table(measured["targets"]) + "\n" if "targets" in measured else ""
+    targets = target_table(measured["targets"]) + "\n"
     return f"{table(header, rows)}\n{absent}{targets}{commands}{source_line(measured)}"
-
-
-def _of_earlier(measured: Measured) -> dict[str, Any]:
-    """Return the networks of a file from before others stood beside ours."""
-
-    def inverse(of: dict[str, float]) -> dict[str, float]:
-        return {"median": 1 / of["median"], "min": 1 / of["max"], "max": 1 / of["min"]}
-
-    same = {"median": 1.0, "min": 1.0, "max": 1.0}
-    return {
-        run["model"]: {
-            "dataset": name.rpartition("-")[0],
-            "examples": run["examples"],
-            "passes": {
-                "bare calls": {
-                    "median_seconds": run["pass"]["bare_seconds"],
-                    "ratio_to_ours": inverse(run["pass"]["ratio"]),
-                    "right": None,
-                },
-                "onnxproof: accuracy and parity": {
-                    "median_seconds": run["pass"]["pass_seconds"],
-                    "ratio_to_ours": same,
-                    "right": None,
-                },
-            },
-            "command": {
-                "evaluate": run["command"]["evaluate_seconds"],
-                "import torch": run["command"]["import torch_seconds"],
-            },
-            "missing": {},
-        }
-        for name, run in measured["runs"].items()
-    }
 
 
 def memory_table(measured: Measured) -> str:
