@@ -55,21 +55,6 @@ def test_table_has_a_row_a_way() -> None:
     assert "Missing: optimum ORTModel (mlp): no module." in text
 
 
-def test_table_reads_the_file_from_before() -> None:
-    run = {
-        "model": "mlp",
-        "examples": 100,
-        "pass": {
-            "bare_seconds": 0.1,
-            "pass_seconds": 0.125,
-            "ratio": {"median": 1.25, "min": 1.0, "max": 2.0},
-        },
-        "command": {"evaluate_seconds": 1.0, "import torch_seconds": 2.0},
-    }
-    text = cost_table(HEAD | {"runs": {"mnist-mlp": run}})
-    assert "| mlp, 100 of mnist | bare calls | 0.100 | 0.80 | 0.50 to 1.00 |  |" in text
-
-
 def test_data_loader_counts_what_is_right(tmp_path: Path) -> None:
     # The graph gives the images' two pixels as logits, so the class is the brighter one.
     write_identity(tmp_path / "model.onnx")
