@@ -8,8 +8,6 @@ the end, by `evaluate`. The table of `trainers.recipes` quotes the files that th
 
 import json
 import statistics
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ import click
 from artifacts.choices import RECIPES
 from artifacts.run_directory import RunDirectory
 from benchmarks.measuring import RESULTS, ROOT, measurement_head, write_measurement
+from benchmarks.own_commands import onnxproof
 from models import MODEL_NAMES
 
 
@@ -86,8 +85,7 @@ def command(
 
 def _onnxproof(runs: Path, *arguments: str) -> None:
     runs.mkdir(parents=True, exist_ok=True)
-    command_line = [sys.executable, str(ROOT / "cli.py"), *arguments]
-    done = subprocess.run(command_line, cwd=runs, capture_output=True, text=True, check=False)
+    done = onnxproof(*arguments, folder=runs)
     if done.returncode:
         raise click.ClickException(
             f"{' '.join(arguments)} ended with {done.returncode}: {done.stderr}"

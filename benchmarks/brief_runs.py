@@ -10,7 +10,8 @@ import torch
 
 from artifacts.chain import trained_network
 from artifacts.run_directory import RunDirectory
-from benchmarks.detection.materials import done, onnxproof, trained_classifier, write_npz
+from benchmarks.detection.materials import trained_classifier, write_npz
+from benchmarks.own_commands import done, onnxproof
 from data import Dataset
 from export.quiet import quiet
 

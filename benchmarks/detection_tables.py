@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks.markdown import Measured, source_line, table
+from benchmarks.markdown import Measured, source_line, table, versions_text
 from benchmarks.targets import target_table
 
 DETECTION = """\
@@ -44,9 +44,9 @@ def detection_table(measured: Measured) -> str:
     text = table(("fault", "answers", "difference", *checks), rows)
     if alarms:
         text += f"\n{ALARMS}\n" + table(("network", "check", "said"), alarms)
-    versions = ", ".join(f"{name} {version}" for name, version in measured["others"].items())
     targets = target_table(measured["targets"])
-    return f"{text}\n{targets}\n{source_line(measured)}  others: {versions or 'none'}\n"
+    versions = versions_text(measured["others"])
+    return f"{text}\n{targets}\n{source_line(measured)}  others: {versions}\n"
 
 
 def _row(row: dict[str, Any], checks: list[str]) -> tuple[object, ...]:

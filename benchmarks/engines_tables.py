@@ -3,7 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.markdown import Measured, source_line, table
+from benchmarks.markdown import (
+    Measured,
+    missing_lines,
+    missing_of,
+    source_line,
+    table,
+    versions_text,
+)
 from benchmarks.targets import target_table
 
 ENGINES = """\
@@ -104,12 +111,12 @@ def _sizes(measured: Measured, part: str) -> list[str]:
 
 
 def _absent(measured: Measured) -> str:
-    missing = dict(measured["missing"])
-    for model, network in measured["networks"].items():
-        missing |= {f"{name} ({model})": why for name, why in network["missing"].items()}
-        tried = network.get("settings", {"missing": {}})["missing"]
-        missing |= {f"{name} ({model})": why for name, why in tried.items()}
-    return "".join(f"Missing: {name}: {why}.\n\n" for name, why in missing.items())
+    tried = {
+        model: network["settings"]
+        for model, network in measured["networks"].items()
+        if "settings" in network
+    }
+    return missing_lines(missing_of(measured) | missing_of({"missing": {}, "networks": tried}))
 
 
 def _notes(measured: Measured) -> str:
@@ -130,5 +137,5 @@ def _notes(measured: Measured) -> str:
     }
     return (
         f"  {told}; parity over {', '.join(map(str, sorted(images)))} images;"
-        f" {', '.join(f'{name} {version}' for name, version in versions.items())}\n"
+        f" {versions_text(versions)}\n"
     )

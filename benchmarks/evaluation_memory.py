@@ -9,8 +9,6 @@ memory is read (VmHWM of proc(5), which counts the pages of mapped files too).
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ import click
 import numpy as np
 
 from benchmarks.measuring import RESULTS, ROOT, measurement_head, write_measurement
+from benchmarks.own_commands import onnxproof
 from data import Dataset, load_dataset
 
 TIMES = (1, 10, 100)
@@ -70,13 +69,8 @@ def _measured(mnist: Dataset, times: int, folder: Path) -> dict[str, Any]:
 
 
 def _onnxproof(*arguments: str) -> Any:
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "cli.py"), *arguments, "--json"],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT,
-    )
+    done = onnxproof(*arguments, "--json", folder=ROOT)
+    done.check_returncode()
     return json.loads(done.stdout)
 
 

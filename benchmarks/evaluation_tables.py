@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from benchmarks.markdown import Measured, source_line, table
+from benchmarks.markdown import Measured, missing_lines, missing_of, source_line, table
 from benchmarks.targets import target_table
 
 EVALUATIONS = """\
@@ -93,12 +93,7 @@ def cost_table(measured: Measured) -> str:
         for model, network in networks.items()
         if "command" in network
     )
-    missing = measured["missing"] | {
-        f"{name} ({model})": why
-        for model, network in networks.items()
-        for name, why in network["missing"].items()
-    }
-    absent = "".join(f"Missing: {name}: {why}.\n\n" for name, why in missing.items())
+    absent = missing_lines(missing_of(measured))
     targets = target_table(measured["targets"]) + "\n"
     return f"{table(header, rows)}\n{absent}{targets}{commands}{source_line(measured)}"
 

@@ -2,7 +2,14 @@
 
 from typing import Any
 
-from benchmarks.markdown import Measured, source_line, table
+from benchmarks.markdown import (
+    Measured,
+    missing_lines,
+    missing_of,
+    source_line,
+    table,
+    versions_text,
+)
 
 EXPORTING = """\
 ## Exporters
@@ -52,14 +59,8 @@ def exporting_table(measured: Measured) -> str:
             for model, name, found in rows
         ],
     )
-    missing = measured["missing"] | {
-        f"{name} ({model})": why
-        for model, network in measured["networks"].items()
-        for name, why in network["missing"].items()
-    }
-    absent = "".join(f"Missing: {name}: {why}\n\n" for name, why in missing.items())
-    versions = ", ".join(f"{name} {version}" for name, version in measured["versions"].items())
-    source = f"{source_line(measured)}  others: {versions or 'none'}\n"
+    absent = missing_lines(missing_of(measured))
+    source = f"{source_line(measured)}  others: {versions_text(measured['versions'])}\n"
     return f"{costs}\n{checks}\n{absent}{source}"
 
 

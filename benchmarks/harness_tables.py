@@ -1,6 +1,13 @@
 """The table of what harnesses say one call takes."""
 
-from benchmarks.markdown import Measured, source_line, table
+from benchmarks.markdown import (
+    Measured,
+    missing_lines,
+    missing_of,
+    source_line,
+    table,
+    versions_text,
+)
 from benchmarks.targets import target_table
 
 HARNESSES = """\
@@ -45,16 +52,10 @@ def harness_table(measured: Measured) -> str:
         for model, network in measured["networks"].items()
         for name, found in network["harnesses"].items()
     ]
-    missing = measured["missing"] | {
-        f"{name} ({model})": why
-        for model, network in measured["networks"].items()
-        for name, why in network["missing"].items()
-    }
-    absent = "".join(f"Missing: {name}: {why}.\n\n" for name, why in missing.items())
+    absent = missing_lines(missing_of(measured))
     repetitions = ", ".join(
         f"{network['repetitions']} of {model}" for model, network in measured["networks"].items()
     )
-    versions = ", ".join(f"{name} {version}" for name, version in measured["versions"].items())
-    source = f"  repetitions: {repetitions}; others: {versions or 'none'}\n"
+    source = f"  repetitions: {repetitions}; others: {versions_text(measured['versions'])}\n"
     targets = target_table(measured["targets"])
     return f"{table(header, rows)}\n{absent}{targets}\n{source_line(measured)}{source}"

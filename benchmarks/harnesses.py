@@ -26,10 +26,10 @@ import click
 
 from benchmarks.brief_runs import exported_run, write_fewer, write_float_graph
 from benchmarks.child import Child, MissingContenderError
-from benchmarks.detection.materials import done, onnxproof
 from benchmarks.environments import ready_interpreter, versions_in
 from benchmarks.latency_tools import transformers_folder
 from benchmarks.measuring import RESULTS, load_of_machine, measurement_head, write_measurement
+from benchmarks.own_commands import done, onnxproof
 from data import load_dataset
 
 OURS, BARE, BARE_FLOATS = "onnxproof", "bare loop", "bare loop, floats"

@@ -5,7 +5,6 @@ faster at one time than at another: the best of all rounds is the limit, and the
 """
 
 import statistics
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,13 +13,12 @@ import torch
 
 from artifacts.limit_records import CopyRate, MachineLimit
 from evaluate.idle_threads import wait_for_idle_threads
-from evaluate.limit import measured_limit
+from evaluate.limit import fastest_seconds, measured_limit
 from evaluate.session_options import SessionOptions
 
 SIZES = (512, 1024, 2048)  # rows of the matrices; the best counts
 COPIED_BYTES = 1 << 26
 SECONDS_EACH = 0.1
-LEAST_CALLS = 4
 ONNX_RUNTIME = "ONNX Runtime"
 PRODUCT, COPY = "product, GFLOP/s", "copy past the caches, GB/s"
 
@@ -38,7 +36,7 @@ class Peaks:
         wait_for_idle_threads()
         gflops = max(_torch_product_gflops(size) for size in SIZES)
         copies = {
-            name: 2 * COPIED_BYTES / _fastest_seconds(copy) / 1e9
+            name: 2 * COPIED_BYTES / fastest_seconds(copy, SECONDS_EACH) / 1e9
             for name, copy in _copies().items()
         }
         self.add(onnx, products={"torch": gflops}, copies=copies)
@@ -90,7 +88,7 @@ class Peaks:
 def _torch_product_gflops(size: int) -> float:
     a, b = torch.rand(size, size), torch.rand(size, size)
     out = torch.empty(size, size)
-    return 2 * size**3 / _fastest_seconds(lambda: torch.mm(a, b, out=out)) / 1e9
+    return 2 * size**3 / fastest_seconds(lambda: torch.mm(a, b, out=out), SECONDS_EACH) / 1e9
 
 
 def _copies() -> Mapping[str, Callable[[], object]]:
@@ -101,13 +99,3 @@ def _copies() -> Mapping[str, Callable[[], object]]:
         "numpy": lambda: np.copyto(target, source),
         "torch": lambda: tensors[1].copy_(tensors[0]),
     }
-
-
-def _fastest_seconds(call: Callable[[], object]) -> float:
-    call()
-    seconds: list[float] = []
-    while len(seconds) < LEAST_CALLS or sum(seconds) < SECONDS_EACH:
-        start = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)

@@ -1,14 +1,12 @@
 """Where the checks of `benchmarks.gpu` run the project's own commands, each in a child process."""
 
 import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from artifacts.run_directory import RunDirectory
-from benchmarks.measuring import ROOT
+from benchmarks.own_commands import onnxproof
 
 Result = dict[str, Any]
 
@@ -37,10 +35,7 @@ class Place:
         Raises:
             CheckError: it ended with another exit code than 0.
         """
-        command_line = [*(starter or (sys.executable,)), str(ROOT / "cli.py"), *arguments, "--json"]
-        done = subprocess.run(
-            command_line, cwd=self.folder, capture_output=True, text=True, check=False
-        )
+        done = onnxproof(*arguments, "--json", folder=self.folder, starter=starter)
         if done.returncode:
             errors = [line for line in done.stderr.splitlines() if line.startswith("error")]
             message = errors or done.stderr.splitlines()[-3:]

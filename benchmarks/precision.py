@@ -7,8 +7,6 @@ too; its latency and that of the float32 graph come from alternating blocks of o
 """
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,8 @@ import click
 
 from artifacts.export_records import Export
 from artifacts.json_records import read_record
-from benchmarks.measuring import RESULTS, ROOT, load_of_machine, measurement_head, write_measurement
+from benchmarks.measuring import RESULTS, load_of_machine, measurement_head, write_measurement
+from benchmarks.own_commands import onnxproof
 
 Result = dict[str, Any]
 PRECISIONS = ("float32", "fp16", "int8", "int8-dynamic")
@@ -127,12 +126,7 @@ def targets(runs: dict[str, Result]) -> list[Result]:
 
 
 def _onnxproof(*arguments: str) -> Any:
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "cli.py"), *arguments, "--json"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = onnxproof(*arguments, "--json", folder=Path.cwd())
     if done.returncode > 1:
         raise click.ClickException(f"{' '.join(arguments)}: {done.stderr.strip()}")
     return json.loads(done.stdout)

@@ -1,6 +1,6 @@
 """The table of sessions under a quota."""
 
-from benchmarks.markdown import Measured, source_line, table
+from benchmarks.markdown import Measured, missing_lines, source_line, table
 from benchmarks.targets import target_table
 
 QUOTA = """\
@@ -27,7 +27,7 @@ def quota_table(measured: Measured) -> str:
         for name, timing in sessions.items()
     ]
     header = ("network", "batch", "session", "threads", "mean, ms", "p99, ms", "times ours")
-    missing = "".join(f"Missing: {name}: {why}.\n\n" for name, why in measured["missing"].items())
+    missing = missing_lines(measured["missing"])
     cpus = f"  quota of {measured['quota_cpus']}, {measured['seen_cpus']} CPUs seen\n"
     targets = target_table(measured["targets"])
     return f"{table(header, rows)}\n{missing}{targets}\n{source_line(measured)}{cpus}"

@@ -21,7 +21,7 @@ import click
 import numpy as np
 from PIL import Image
 
-from benchmarks.detection.materials import done, onnxproof, write_npz
+from benchmarks.detection.materials import write_npz
 from benchmarks.environments import ready_interpreter, versions_in
 from benchmarks.measuring import (
     RESULTS,
@@ -32,6 +32,7 @@ from benchmarks.measuring import (
     ratio_summary,
     write_measurement,
 )
+from benchmarks.own_commands import done, onnxproof
 from data import load_dataset
 
 Commands = dict[str, Sequence[str]]

@@ -1,6 +1,6 @@
 """The table of how long command lines take to answer."""
 
-from benchmarks.markdown import Measured, source_line, table
+from benchmarks.markdown import Measured, missing_lines, source_line, table, versions_text
 from benchmarks.targets import target_table
 
 START_UP = """\
@@ -26,8 +26,7 @@ def start_up_table(measured: Measured) -> str:
         for name, found in commands.items()
     ]
     header = ("asked", "of", "seconds", "times ours", "least to most")
-    missing = "".join(f"Missing: {name}: {why}.\n\n" for name, why in measured["missing"].items())
-    versions = ", ".join(f"{name} {version}" for name, version in measured["others"].items())
-    source = f"{source_line(measured)}  others: {versions or 'none'}\n"
+    missing = missing_lines(measured["missing"])
+    source = f"{source_line(measured)}  others: {versions_text(measured['others'])}\n"
     targets = target_table(measured["targets"])
     return f"{table(header, rows)}\n{missing}{targets}\n{source}"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks.markdown import Measured, source_line, table
+from benchmarks.markdown import Measured, missing_lines, source_line, table, versions_text
 from benchmarks.targets import target_table
 
 TRAINING = """\
@@ -41,30 +41,27 @@ def training_table(measured: Measured) -> str:
         name: version
         for workload in measured["workloads"].values()
         for contender in workload["contenders"].values()
-        for name, version in contender.get("facts", {}).get("versions", {}).items()
+        for name, version in contender["facts"]["versions"].items()
     }
-    others = ", ".join(f"{name} {version}" for name, version in versions.items())
-    source = source_line(measured) + (f"  of all: {others}\n" if others else "")
+    source = f"{source_line(measured)}  of all: {versions_text(versions)}\n"
     return f"{text}{target_table(measured['targets'])}\n{source}"
 
 
 def _workload(model: str, workload: dict[str, Any]) -> str:
     threads = "one thread" if workload["threads"] == 1 else f"{workload['threads']} threads"
-    images = f"{workload['images']:,} images"
-    if "dataset" in workload:
-        images += f" of {workload['dataset']}"
+    images = f"{workload['images']:,} images of {workload['dataset']}"
     title = f"### {model} on {images}, batches of {workload['batch_size']}, {threads}\n\n"
-    validation = workload.get("validation_images")
-    same = f" {_percent(workload['wanted_correct'], validation)}%" if validation else " accuracy"
+    validation = workload["validation_images"]
+    wanted = _percent(workload["wanted_correct"], validation)
     header = (
         *("an epoch by", "seconds", "times ours", "least to most", "images/s"),
-        *("accuracy, %", f"seconds to{same}", "times ours", "memory, MB"),
+        *("accuracy, %", f"seconds to {wanted}%", "times ours", "memory, MB"),
     )
     rows = [
         (name, *_epoch(found), *_accuracy(found, validation), _memory(found))
         for name, found in workload["contenders"].items()
     ]
-    missing = "".join(f"Missing: {name}: {why}.\n\n" for name, why in workload["missing"].items())
+    missing = missing_lines(workload["missing"])
     return f"{title}{table(header, rows)}\n{missing}"
 
 
@@ -78,9 +75,9 @@ def _epoch(found: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _accuracy(found: dict[str, Any], validation: int | None) -> tuple[str, ...]:
-    time = found.get("time_to_accuracy")
-    if time is None or validation is None:  # it learns nothing, or that was not measured
+def _accuracy(found: dict[str, Any], validation: int) -> tuple[str, ...]:
+    time = found["time_to_accuracy"]
+    if time is None:  # it learns nothing
         return "", "", ""
     best = max(found["validation_correct"])
     return _percent(best, validation), f"{time['seconds']:.2f}", f"{time['ratio_to_ours']:.2f}"
@@ -91,8 +88,6 @@ def _percent(correct: int, examples: int) -> str:
 
 
 def _memory(found: dict[str, Any]) -> str:
-    if "peak_memory_bytes" not in found:
-        return ""
     workers = found["workers_memory_bytes"]
     more = "" if workers is None else f" + {workers / 1e6:.0f}"
     return f"{found['peak_memory_bytes'] / 1e6:.0f}{more}"

@@ -139,7 +139,7 @@ def _best_product(asked: SessionOptions, sizes: Iterable[int]) -> tuple[float, i
         random = np.random.default_rng(0)  # on zeros GPUs draw less power, and are faster
         weight, values = random.random((2, size, size), dtype=np.float32)
         runner = OnnxRunner(_graph("MatMul", size, size, weight), asked)
-        seconds = _fastest_seconds(runner.bound(values, "result", size))
+        seconds = fastest_seconds(runner.bound(values, "result", size))
         found.append((2 * size**3 / seconds, size))
         if seconds > LONG_SECONDS:
             break
@@ -148,15 +148,20 @@ def _best_product(asked: SessionOptions, sizes: Iterable[int]) -> tuple[float, i
 
 def _copy_rate(copiers: Sequence[OnnxRunner], rows: int) -> CopyRate:
     values = np.ones((rows, COLUMNS), np.float32)
-    seconds = min(_fastest_seconds(one.bound(values, "result", COLUMNS)) for one in copiers)
+    seconds = min(fastest_seconds(one.bound(values, "result", COLUMNS)) for one in copiers)
     return CopyRate(moved_bytes=2 * values.nbytes, gb_per_second=2 * values.nbytes / seconds / 1e9)
 
 
-def _fastest_seconds(call: Callable[[], None]) -> float:
-    """Return the seconds of the fastest call: what disturbs a call only makes it slower."""
+def fastest_seconds(call: Callable[[], object], least_seconds: float = SECONDS_EACH) -> float:
+    """Return the seconds of the fastest call: what disturbs a call only makes it slower.
+
+    Args:
+        call: what is timed; a first time does not count.
+        least_seconds: of all calls together; there are some even where one takes longer.
+    """
     call()
     seconds: list[float] = []
-    while len(seconds) < LEAST_CALLS or sum(seconds) < SECONDS_EACH:
+    while len(seconds) < LEAST_CALLS or sum(seconds) < least_seconds:
         start = time.perf_counter()
         call()
         seconds.append(time.perf_counter() - start)

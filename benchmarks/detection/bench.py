@@ -18,8 +18,6 @@ from benchmarks.detection.materials import (
     SOUND_MEAN,
     SOUND_STD,
     colour_digits,
-    done,
-    onnxproof,
     sound_network,
     trained_classifier,
     truncated,
@@ -28,6 +26,7 @@ from benchmarks.detection.materials import (
 from benchmarks.detection.others import Case, Found, verdicts_of_others
 from benchmarks.detection.ours import run_with_another_file, verdict
 from benchmarks.detection.planted import Planted
+from benchmarks.own_commands import done, onnxproof
 from data import load_dataset
 from models.classifier import Classifier
 from models.weights import copied_weights, write_weights

@@ -1,16 +1,12 @@
 """What the planted faults are planted in: a dataset in colour, a ResNet-18 that learned it."""
 
-import subprocess
-import sys
 from pathlib import Path
 
-import click
 import numpy as np
 import torch
 
 from artifacts.chain import TrainedNetwork
 from artifacts.logits import Images
-from benchmarks.measuring import ROOT
 from benchmarks.random_network import make_telling, varied_images
 from data import Dataset, load_dataset
 from models import build, network_name
@@ -102,25 +98,3 @@ def trained_classifier(trained: TrainedNetwork) -> Classifier:
     classifier = build(**trained.model.model_dump())
     load_weights(trained.run.weights, classifier)
     return classifier.eval()
-
-
-def onnxproof(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":
-    """Run a command of this project as a user would."""
-    return subprocess.run(
-        [sys.executable, str(ROOT / "cli.py"), *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def done(process: "subprocess.CompletedProcess[str]") -> None:
-    """Return if a command did what it should.
-
-    Raises:
-        click.ClickException: it did not; with its last line.
-    """
-    if process.returncode:
-        last = (process.stderr.strip() or "no message").splitlines()[-1]
-        raise click.ClickException(f"{' '.join(process.args[1:3])}: {last}")

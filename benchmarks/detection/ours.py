@@ -18,7 +18,7 @@ from artifacts.files import sha256_of_file
 from artifacts.json_records import read_record, write_record
 from artifacts.run_directory import RunDirectory
 from benchmarks.detection.bare import bare_export
-from benchmarks.detection.materials import onnxproof
+from benchmarks.own_commands import onnxproof
 from export.checks import tensor_specs
 from models.classifier import Classifier
 

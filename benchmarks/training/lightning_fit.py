@@ -19,6 +19,7 @@ from benchmarks.answering import Conversation
 from benchmarks.training.material import Material
 from benchmarks.training.torch_network import correct_count, fresh_network
 from benchmarks.training.turns import Turns
+from models.cost import parameter_count
 
 
 class Classification(lightning.LightningModule):  # type: ignore[misc]  # not installed here
@@ -76,7 +77,7 @@ def main() -> None:
     conversation.tell(
         {
             "versions": {"lightning": lightning.__version__, "torch": torch.__version__},
-            "parameters": sum(parameter.numel() for parameter in network.parameters()),
+            "parameters": parameter_count(network),
         }
     )
     trainer.fit(
