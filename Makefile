@@ -11,7 +11,7 @@ demo: install
 test: lint types
 	$(BIN)/python -m pytest
 
-# Beside what people use instead, on a quiet machine: within an hour, into benchmarks/RESULTS.md.
+# Beside what people use instead, on a quiet machine: more than an hour, into benchmarks/RESULTS.md.
 # DATA names a folder with MNIST/raw and svhn-gray/svhn_gray.npz; else $ONNXPROOF_DATA.
 bench: install
 	$(BIN)/python -m benchmarks $(if $(DATA),--data-dir '$(DATA)')
