@@ -4,7 +4,8 @@
 
 The same ONNX file at batch 1, with one thread, timed by a bare loop of `session.run`, by ours, and
 by what people use: optimum-benchmark, Olive's evaluator, Polygraphy's comparator. Each measures in
-a fresh process, all take turns, and each median is held against the bare loop's of its own turn.
+a fresh process, all take turns, and each median is held against the bare loops right before and
+after it: within a minute a shared machine changes by more than what is looked for.
 One thread: so a second one that waits for its CPU does not stand in anyone's figure.
 
 optimum-benchmark feeds floats under transformers' name, so it is given the same network without its
@@ -16,7 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -35,7 +36,7 @@ from data import load_dataset
 OURS, BARE, BARE_FLOATS = "onnxproof", "bare loop", "bare loop, floats"
 NETWORKS = {"lenet5": 10, "resnet18": 3}  # repetitions; a call of the second takes 100 times longer
 THREADS = 1
-BARE_SECONDS = 2.0
+BARE_SECONDS = 1.0
 OPTIMUM_SECONDS = 10.0  # its own default
 QUICK_SECONDS = 0.5  # of both
 WITHIN_PERCENT = 2.0
@@ -52,6 +53,21 @@ class Reading:
     median_us: float
     samples: int
     wall_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """What a harness said, between two bare loops."""
+
+    reading: Reading
+    before: Reading
+    after: Reading
+
+    @property
+    def percent_from_floor(self) -> float:
+        """How far the median is above the mean of the two loops' medians; below is negative."""
+        floor_us = (self.before.median_us + self.after.median_us) / 2
+        return 100 * (self.reading.median_us / floor_us - 1)
 
 
 Harness = Callable[[], Reading]
@@ -71,9 +87,9 @@ def command(data_dir: str | None, quick: bool, out: Path) -> None:
         dataset = Path(name) / "few.npz"
         write_fewer(dataset, load_dataset("digits"), train=200, test=32)
         for model, repetitions in {"lenet5": 1}.items() if quick else NETWORKS.items():
-            harnesses = _harnesses(Path(name), model, dataset, python, quick=quick)
-            readings, absent = alternating_readings(harnesses, repetitions, model)
-            networks[model] = compared(readings) | {"repetitions": repetitions, "missing": absent}
+            floors, harnesses = _harnesses(Path(name), model, dataset, python, quick=quick)
+            told, absent = alternating_readings(floors, harnesses, repetitions, model)
+            networks[model] = compared(told) | {"repetitions": repetitions, "missing": absent}
     document = {
         "threads": THREADS,
         "versions": {} if python is None else versions_in(python, PACKAGES),
@@ -86,7 +102,8 @@ def command(data_dir: str | None, quick: bool, out: Path) -> None:
 
 def _harnesses(
     folder: Path, model: str, dataset: Path, python: Path | None, *, quick: bool
-) -> dict[str, Harness]:
+) -> tuple[dict[str, Harness], dict[str, Harness]]:
+    """Return the bare loops, and what is held against them."""
     run = exported_run(folder, model, str(dataset))
     of_transformers = folder / f"{model}-floats"
     of_transformers.mkdir()
@@ -96,17 +113,17 @@ def _harnesses(
     pixels = run.onnx("float32")
     here = Path(sys.executable)
     bare_seconds = QUICK_SECONDS if quick else BARE_SECONDS
-    found: dict[str, Harness] = {
+    floors: dict[str, Harness] = {
         BARE: partial(_of_tool, here, "bare", pixels, bare_seconds),
-        OURS: partial(_ours, pixels, dataset, folder),
+        BARE_FLOATS: partial(_of_tool, here, "bare", floats, bare_seconds),
     }
+    ours: dict[str, Harness] = {OURS: partial(_ours, pixels, dataset, folder)}
     if python is None:
-        return found
+        return floors, ours
     optimum_seconds = QUICK_SECONDS if quick else OPTIMUM_SECONDS
-    return found | {
+    return floors, ours | {
         "Polygraphy": partial(_of_tool, python, "polygraphy", pixels),
         "Olive": partial(_of_tool, python, "olive", pixels),
-        BARE_FLOATS: partial(_of_tool, here, "bare", floats, bare_seconds),
         "optimum-benchmark": partial(
             _of_tool, python, "optimum-benchmark", floats, optimum_seconds
         ),
@@ -138,36 +155,57 @@ def _of_tool(python: Path, tool: str, file: Path, seconds: float = 0.0) -> Readi
 
 
 def alternating_readings(
-    harnesses: dict[str, Harness], repetitions: int, title: str
-) -> tuple[dict[str, list[Reading]], dict[str, str]]:
-    """Return what each said in each repetition, and why some said nothing.
+    floors: Mapping[str, Harness], harnesses: Mapping[str, Harness], repetitions: int, title: str
+) -> tuple[dict[str, list[Held]], dict[str, str]]:
+    """Return what each said in each repetition beside its bare loop, and why some said nothing.
 
     The order is turned round each time, so that none always measures after the same other.
+
+    Args:
+        floors: the bare loops by their names.
+        harnesses: that are held against them.
+        repetitions: how often each measures.
+        title: of what is told.
     """
-    readings: dict[str, list[Reading]] = {name: [] for name in harnesses}
+    told: dict[str, list[Held]] = {name: [] for name in harnesses}
     missing: dict[str, str] = {}
     for repetition in range(repetitions):
+        before: dict[str, Reading] = {}  # the bare loop that has just run, by its name
         for name in list(harnesses)[:: -1 if repetition % 2 else 1]:
             if name in missing:
                 continue
+            floor = floor_of(name)
+            start = before.get(floor) or floors[floor]()
             try:
-                readings[name].append(harnesses[name]())
+                reading = harnesses[name]()
             except MissingContenderError as error:
                 missing[name] = str(error)
-                del readings[name]
+                del told[name]
+                before = {}
+                continue
+            before = {floor: floors[floor]()}
+            told[name].append(Held(reading=reading, before=start, after=before[floor]))
         click.echo(f"{title}: repetition {repetition + 1} of {repetitions}", err=True)
-    return readings, missing
+    return told, missing
 
 
-def compared(readings: dict[str, list[Reading]]) -> dict[str, Any]:
-    """Return each harness' medians beside the bare loop's on the same file."""
-    return {
-        "harnesses": {
-            name: _beside(told, readings[floor_of(name)])
-            for name, told in readings.items()
-            if floor_of(name) in readings
+def compared(told: Mapping[str, list[Held]]) -> dict[str, Any]:
+    """Return each harness' medians beside those of the bare loops of the same file."""
+    loops: dict[str, list[Reading]] = {}
+    for name, held in told.items():
+        for one in held:
+            loops.setdefault(floor_of(name), []).extend((one.before, one.after))
+    found = {name: _summary(readings) for name, readings in loops.items()}
+    for name, held in told.items():
+        percent = [one.percent_from_floor for one in held]
+        found[name] = _summary([one.reading for one in held]) | {
+            "difference_percent": {
+                "median": round(statistics.median(percent), 2),
+                "min": round(min(percent), 2),
+                "max": round(max(percent), 2),
+            }
         }
-    }
+    return {"harnesses": found}
 
 
 def floor_of(name: str) -> str:
@@ -175,24 +213,15 @@ def floor_of(name: str) -> str:
     return BARE_FLOATS if name in (BARE_FLOATS, "optimum-benchmark") else BARE
 
 
-def _beside(told: list[Reading], floor: list[Reading]) -> dict[str, Any]:
-    medians = [reading.median_us for reading in told]
-    percent = [
-        100 * (reading.median_us / bare.median_us - 1)
-        for reading, bare in zip(told, floor, strict=True)
-    ]
+def _summary(readings: Sequence[Reading]) -> dict[str, Any]:
+    medians = [reading.median_us for reading in readings]
     median_us = statistics.median(medians)
     return {
         "median_us": round(median_us, 3),
         "medians_us": [round(value, 3) for value in medians],
-        "difference_percent": {
-            "median": round(statistics.median(percent), 2),
-            "min": round(min(percent), 2),
-            "max": round(max(percent), 2),
-        },
         "spread_percent": round(100 * (max(medians) - min(medians)) / median_us, 2),
-        "wall_seconds": round(statistics.median(reading.wall_seconds for reading in told), 2),
-        "samples": round(statistics.median(reading.samples for reading in told)),
+        "wall_seconds": round(statistics.median(reading.wall_seconds for reading in readings), 2),
+        "samples": round(statistics.median(reading.samples for reading in readings)),
     }
 
 

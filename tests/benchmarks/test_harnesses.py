@@ -13,6 +13,8 @@ from benchmarks.harnesses import (
     BARE,
     BARE_FLOATS,
     OURS,
+    Harness,
+    Held,
     Reading,
     alternating_readings,
     compared,
@@ -41,28 +43,34 @@ def reading(median_us: float) -> Reading:
     return Reading(median_us=median_us, samples=100, wall_seconds=2.0)
 
 
+def held(*medians_us: tuple[float, float, float]) -> list[Held]:
+    """Bare loop before, harness, bare loop after."""
+    return [
+        Held(before=reading(before), reading=reading(one), after=reading(after))
+        for before, one, after in medians_us
+    ]
+
+
 def network(ours: tuple[float, float], other: tuple[float, float]) -> dict[str, Any]:
-    readings = {
-        BARE: [reading(20), reading(40)],
-        OURS: [reading(value) for value in ours],
-        "Olive": [reading(value) for value in other],
+    told = {
+        OURS: held((19, ours[0], 21), (38, ours[1], 42)),
+        "Olive": held((21, other[0], 19), (42, other[1], 38)),
     }
-    return compared(readings) | {"repetitions": 2, "missing": {"Polygraphy": "does not start"}}
+    return compared(told) | {"repetitions": 2, "missing": {"Polygraphy": "does not start"}}
 
 
-def test_difference_is_that_of_the_same_repetition() -> None:
+def test_difference_is_from_the_loops_before_and_after() -> None:
     found = network((20.2, 40.4), (30, 40))["harnesses"]
     assert found[OURS]["difference_percent"] == {"median": 1.0, "min": 1.0, "max": 1.0}
     assert found["Olive"]["difference_percent"] == {"median": 25.0, "min": 0.0, "max": 50.0}
     assert found["Olive"]["spread_percent"] == pytest.approx(100 * 10 / 35, abs=0.01)
+    assert found[BARE]["medians_us"] == [19, 21, 38, 42, 21, 19, 42, 38]
 
 
 def test_floats_are_held_against_floats() -> None:
-    readings = {BARE: [reading(20)], BARE_FLOATS: [reading(10)], "optimum-benchmark": [reading(15)]}
-    found = compared(readings)["harnesses"]["optimum-benchmark"]
-    assert found["difference_percent"]["median"] == 50
-    del readings[BARE_FLOATS]
-    assert "optimum-benchmark" not in compared(readings)["harnesses"]
+    found = compared({OURS: held((20, 20, 20)), "optimum-benchmark": held((10, 15, 10))})
+    assert found["harnesses"]["optimum-benchmark"]["difference_percent"]["median"] == 50
+    assert found["harnesses"][BARE_FLOATS]["median_us"] == 10
 
 
 @pytest.mark.parametrize(
@@ -81,17 +89,36 @@ def test_ours_can_miss_both_targets(
 
 
 def test_alone_nothing_is_nearest() -> None:
-    alone = compared({BARE: [reading(20)], OURS: [reading(20)]})
+    alone = compared({OURS: held((20, 20, 20))})
     assert [target["met"] for target in judged("lenet5", alone)] == [True, None]
+
+
+def test_bare_loop_of_the_same_file_runs_before_and_after_each() -> None:
+    ran: list[str] = []
+
+    def harness(name: str) -> Harness:
+        def run() -> Reading:
+            ran.append(name)
+            return reading(len(ran))
+
+        return run
+
+    floors = {BARE: harness(BARE), BARE_FLOATS: harness(BARE_FLOATS)}
+    others = {name: harness(name) for name in (OURS, "Olive", "optimum-benchmark")}
+    told, _ = alternating_readings(floors, others, 1, "title")
+    assert ran == [BARE, OURS, BARE, "Olive", BARE, BARE_FLOATS, "optimum-benchmark", BARE_FLOATS]
+    assert told["Olive"] == held((3, 4, 5))
 
 
 def test_harness_that_does_not_start_is_missing() -> None:
     def broken() -> Reading:
         raise MissingContenderError("no module")
 
-    readings, missing = alternating_readings({BARE: lambda: reading(1), "x": broken}, 2, "title")
-    assert (list(readings), missing) == ([BARE], {"x": "no module"})
-    assert len(readings[BARE]) == 2
+    told, missing = alternating_readings(
+        {BARE: lambda: reading(1)}, {OURS: lambda: reading(2), "x": broken}, 2, "title"
+    )
+    assert missing == {"x": "no module"}
+    assert told == {OURS: held((1, 2, 1), (1, 2, 1))}
 
 
 def test_table_tells_habits_and_what_is_missing() -> None:
