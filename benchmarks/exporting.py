@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ WAYS = {  # name: way, environment (none: this project's own)
 }
 NOT_QUICK = ("graph", "optimum")  # a part of the first; optimum takes no LeNet-5
 NETWORKS = ("lenet5", "resnet18")
-REPETITIONS = 3
+REPETITIONS = 2
 PACKAGES = ("timm", "optimum", "optimum-onnx", "transformers", "torch", "onnx", "onnxruntime-gpu")
 TELLING = ("error", "warning", "mismatch", "differ", "not equal", "not almost equal")
 EXCEPTION = re.compile(r"[\w.]+(Error|Exception): ")
@@ -89,9 +89,11 @@ def command(data_dir: str | None, quick: bool, out: Path) -> None:
         for model in NETWORKS[:1] if quick else NETWORKS:
             run = trained_run(Path(name), model, "digits", "--subset", "0.2")
             ways = _ways(python, quick=quick)
-            networks[model] = _measured(run, model, ways, 1 if quick else REPETITIONS)
+            sound, absent = _sound(run, model, ways, 1 if quick else REPETITIONS)
+            found = {name: _summary(exports) for name, exports in sound.items()}
             if not quick:
-                _plant(networks[model], run, ways)
+                _plant(found, sound, run, ways)
+            networks[model] = {"ways": found, "missing": absent}
     document = {
         "versions": {} if python is None else versions_in(python, PACKAGES),
         "missing": missing,
@@ -109,7 +111,10 @@ def _ways(others: Path | None, *, quick: bool) -> Ways:
     }
 
 
-def _measured(run: RunDirectory, model: str, ways: Ways, repetitions: int) -> Result:
+def _sound(
+    run: RunDirectory, model: str, ways: Ways, repetitions: int
+) -> tuple[dict[str, list[Exported]], dict[str, str]]:
+    """Return the exports of each way, and why some ways made none."""
     sound: dict[str, list[Exported]] = {name: [] for name in ways}
     missing: dict[str, str] = {}
     for repetition in range(repetitions):
@@ -119,20 +124,23 @@ def _measured(run: RunDirectory, model: str, ways: Ways, repetitions: int) -> Re
             exported = exported_by(*ways[name], run, wrong=False)
             if exported.told is None:
                 missing[name] = reason_of_failure(exported.lines)
+                del sound[name]
             else:
                 sound[name].append(exported)
         click.echo(f"{model}: repetition {repetition + 1} of {repetitions}", err=True)
-    found = {name: _summary(exports) for name, exports in sound.items() if exports}
-    return {"ways": found, "missing": missing}
+    return sound, missing
 
 
-def _plant(network: Result, run: RunDirectory, ways: Ways) -> None:
+def _plant(
+    found: Result, sound: Mapping[str, list[Exported]], run: RunDirectory, ways: Ways
+) -> None:
     """Add how each way ends when its file is given wrong weights."""
-    for name, (way, python) in ways.items():
-        if name in network["ways"] and way != "graph":  # a part of the command
-            sound = exported_by(way, python, run, wrong=False)
+    for name in found:
+        way, python = ways[name]
+        if way != "graph":  # a part of the command
             wrong = exported_by(way, python, run, wrong=True)
-            network["ways"][name]["wrong"] = outcome_of_wrong(sound.lines, wrong)
+            usual = {line for exported in sound[name] for line in exported.lines}
+            found[name]["wrong"] = outcome_of_wrong(usual, wrong)
 
 
 def exported_by(way: str, python: Path, run: RunDirectory, *, wrong: bool) -> Exported:

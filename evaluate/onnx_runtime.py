@@ -24,6 +24,7 @@ from evaluate.openvino import CONFIG, plugin_options, refused_option
 from evaluate.providers import full_name_of, load_gpu_libraries, openvino_device
 from evaluate.runtime_errors import reason, run_error, unknown_option, unusable
 from evaluate.session_options import GPU_PROVIDERS, OPENVINO, SessionOptions
+from evaluate.thread_places import affinities_of_workers
 from evaluate.watchdog import WATCHDOG, Watch
 
 CPU = "CPUExecutionProvider"
@@ -115,6 +116,8 @@ class OnnxRunner:
     def _settings(self, directory: Path | None) -> onnxruntime.SessionOptions:
         settings = _settings_with_weights(directory)
         settings.intra_op_num_threads = self.threads
+        if affinities := affinities_of_workers(self.threads):
+            settings.add_session_config_entry("session.intra_op_thread_affinities", affinities)
         settings.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         # ONNX Runtime refuses this entry where the CPU is what was asked for.
         if self.full_name != CPU and not self.asked.allow_cpu_nodes:
