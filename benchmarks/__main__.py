@@ -12,7 +12,9 @@ installed already, shows that everything works, writes to `.bench/quick/` and pr
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -103,8 +105,9 @@ def command(data_dir: Path | None, quick: bool, only: tuple[str, ...]) -> None:
 
 def _install() -> None:
     """Make the environments first, so that no installation stands in a measurement's time."""
-    for name in ENVIRONMENTS:
-        python, missing = ready_interpreter(name, make=True)
+    with ThreadPoolExecutor() as pool:
+        found = pool.map(partial(ready_interpreter, make=True), ENVIRONMENTS)
+    for name, (python, missing) in zip(ENVIRONMENTS, found, strict=True):
         if python is None:
             click.echo(f"warning: {name} is left out: {missing[name]}", err=True)
 

@@ -17,12 +17,13 @@ HARNESSES = """\
 
 The median of one call at batch 1 with one thread, as each harness reports it, each time in a fresh
 process: median of its medians over the repetitions; how far they are from the mean of two bare
-loops of `session.run` on the same file, right before and after (median, least and most); spread, which is largest
-less smallest, in percent of the median; and the seconds of the whole process. optimum-benchmark
-takes floats alone, so it has the same network without preprocessing, and a bare loop of its own.
-Release 0.6 of it does not start beside optimum 2 until a name that it imports is put back, which is
-done here. Ours takes seconds for more than latency: it also tries the file, computes the accuracy,
-and compares each timed output with an untimed one, which none of the others does.
+loops of `session.run` on the same file, right before and after (median, least and most); spread,
+which is largest less smallest, in percent of the median; and the seconds of the whole process.
+optimum-benchmark takes floats alone, so it has the same network without preprocessing, and a bare
+loop of its own. Release 0.6 of it does not start beside optimum 2 until a name that it imports is
+put back, which is done here. Ours takes seconds for more than latency: it also tries the file,
+computes the accuracy, and compares each timed output with an untimed one, which none of the others
+does.
 """
 HABITS = {  # as each is called here: how often it runs, what it does before, what it says
     "onnxproof": (

@@ -37,7 +37,11 @@ def measurement_head() -> dict[str, Any]:
 
 
 def alternating_seconds(
-    contenders: Mapping[str, Callable[[], float]], repetitions: int, tell: Callable[[str], None]
+    contenders: Mapping[str, Callable[[], float]],
+    repetitions: int,
+    tell: Callable[[str], None],
+    *,
+    warm: bool = False,
 ) -> dict[str, list[float]]:
     """Return the seconds of each contender in each repetition; a first round does not count.
 
@@ -48,9 +52,10 @@ def alternating_seconds(
         contenders: names and functions that do the work once and return its seconds.
         repetitions: how often each is measured.
         tell: is told how far it is.
+        warm: each has done its work once already, so that every round counts.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for repetition in range(repetitions + 1):
+    for repetition in range(1 if warm else 0, repetitions + 1):
         names = list(contenders)[:: 1 if repetition % 2 else -1]
         for name in names:
             taken = contenders[name]()

@@ -45,7 +45,7 @@ TOOLS = ("optimum", "optimum-onnx", "polygraphy", "ultralytics")
 
 @click.command()
 @click.option("--data-dir", hidden=True, help="Not needed: ten images are among the embedded.")
-@click.option("--quick", is_flag=True, help="Two repetitions, and only tools that are here.")
+@click.option("--quick", is_flag=True, help="One repetition, and only tools that are here.")
 @click.option("--out", type=click.Path(path_type=Path), default=RESULTS / "start-up.json")
 def command(data_dir: str | None, quick: bool, out: Path) -> None:
     """Measure and write the JSON."""
@@ -55,7 +55,7 @@ def command(data_dir: str | None, quick: bool, out: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="onnxproof-") as name:
         questions = _questions(Path(name), python)
         measured = {
-            what: _measured(what, commands, Path(name), repetitions=2 if quick else 9)
+            what: _measured(what, commands, Path(name), repetitions=1 if quick else 9)
             for what, commands in questions.items()
         }
     target = judged_target(measured[HELP])

@@ -156,6 +156,7 @@ def local_pass(
     """Return the sums over all examples, computed in this process."""
     total: PassSums | None = None
     pages = ReadPages(images, labels_N)
+    images, labels_N = np.asarray(images), np.asarray(labels_N)  # a slice of a map takes longer
     for start, stop in slices(len(images)):
         part = images[start:stop]
         sums = computer.sums(part, labels_N[start:stop], start)

@@ -1,8 +1,8 @@
 """Where the threads of ONNX Runtime's pool stay.
 
 ONNX Runtime gives each thread of its pool a CPU of its own when it chooses their number, and none
-when it is told a number; then the system moves them. Threads that stay where their caches are were
-a few percent faster (`python -m benchmarks.engines`).
+when it is told a number; then the system moves them. Threads that stay took 6% less time for
+ResNet-50 at batch 1, and as long elsewhere (`python -m benchmarks.engines` has the ratios).
 """
 
 import os
@@ -11,7 +11,7 @@ from artifacts.environment import usable_cpus
 
 
 def affinities_of_workers(threads: int) -> str | None:
-    """Return ONNX Runtime's `session.intra_op_thread_affinities`, or None to leave it to the system.
+    """Return ONNX Runtime's `session.intra_op_thread_affinities`; None leaves it to the system.
 
     There is an entry for each thread but the caller's own. CPUs count from 1. Where there are fewer
     threads than CPUs, or a quota limits them, staying would only keep them from a CPU that is free.

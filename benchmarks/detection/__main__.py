@@ -10,18 +10,19 @@ a false alarm. Nothing here is a time, so the machine may be busy.
 """
 
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import click
 
 from benchmarks.detection.bench import (
-    EPOCHS,
     Row,
     faults_around,
     made_bench,
     planted_faults,
     sound_networks,
+    with_others,
 )
 from benchmarks.detection.others import VERSIONS
 from benchmarks.detection.planted import FAULTS
@@ -38,7 +39,8 @@ SOUND = (
 )
 
 
-QUICK_FAULTS, QUICK_SOUND = 3, ("logistic", "lenet5")
+MODEL, EPOCHS = "resnet18", 4
+QUICK_MODEL, QUICK_EPOCHS, QUICK_FAULTS, QUICK_SOUND = "lenet5", 2, 1, ("lenet5",)
 
 
 @click.command()
@@ -53,12 +55,17 @@ def command(data_dir: str | None, quick: bool, out: Path) -> None:
     python, missing = ready_interpreter("others", make=not quick)
     others = {} if python is None else versions_in(python, VERSIONS)
     head = measurement_head() | {"others": others, "missing": missing}
+    model, epochs = (QUICK_MODEL, QUICK_EPOCHS) if quick else (MODEL, EPOCHS)
     with tempfile.TemporaryDirectory(prefix="onnxproof-") as name:
         folder = Path(name)
-        bench = made_bench(folder, epochs=1 if quick else EPOCHS)
-        faults = planted_faults(bench, FAULTS[:QUICK_FAULTS] if quick else FAULTS, python)
-        faults += [] if quick else faults_around(bench, python)
-        sound = sound_networks(folder, QUICK_SOUND if quick else SOUND, python)
+        bench = made_bench(folder, model=model, epochs=epochs)
+        planted = planted_faults(bench, FAULTS[:QUICK_FAULTS] if quick else FAULTS)
+        if not quick:
+            planted += faults_around(bench)
+        with ThreadPoolExecutor(max_workers=1) as pool:  # others look at the faults meanwhile
+            looked_at = pool.submit(with_others, planted, python)
+            sound = with_others(sound_networks(folder, QUICK_SOUND if quick else SOUND), python)
+            faults = looked_at.result()
     targets = judged_targets(faults, sound)
     write_measurement(out, head | {"faults": faults, "sound": sound, "targets": targets})
 

@@ -32,8 +32,7 @@ from models.classifier import Classifier
 from models.weights import copied_weights, write_weights
 
 Row = dict[str, Any]
-MODEL = "resnet18"
-EPOCHS = 4
+Judged = tuple[Row, Case]  # by ours; the file for others
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,15 +72,15 @@ class Bench:
         return Case(onnx=path, weights=self.weights, model=model, dataset=self.dataset, **options)
 
 
-def made_bench(folder: Path, *, epochs: int) -> Bench:
+def made_bench(folder: Path, *, model: str, epochs: int) -> Bench:
     """Train the network, once for a single epoch and once for so many, and export it."""
     dataset = folder / "colours.npz"
     colour_digits(dataset)
-    for name, length in (("earlier", 1), (MODEL, epochs)):
-        options = ("--model", MODEL, "--dataset", str(dataset), "--epochs", str(length))
+    for name, length in (("earlier", 1), (model, epochs)):
+        options = ("--model", model, "--dataset", str(dataset), "--epochs", str(length))
         done(onnxproof("train", *options, "--run", name, folder=folder))
-    done(onnxproof("export", "--run", MODEL, folder=folder))
-    trained = trained_network(RunDirectory(folder / MODEL))
+    done(onnxproof("export", "--run", model, folder=folder))
+    trained = trained_network(RunDirectory(folder / model))
     bench = Bench(
         folder=folder,
         dataset=dataset,
@@ -95,33 +94,31 @@ def made_bench(folder: Path, *, epochs: int) -> Bench:
     return bench
 
 
-def planted_faults(bench: Bench, faults: Sequence[Planted], others: Path | None) -> list[Row]:
-    """Return a row a fault: what it changes, and who found it.
+def planted_faults(bench: Bench, faults: Sequence[Planted]) -> list[Judged]:
+    """Return each fault: what it changes and whether ours found it, and the file for others.
 
     Args:
         bench: the sound network.
         faults: to put into it; a file of an earlier training is one more.
-        others: Python of the environment that has the other checks, if there is one.
     """
 
     def earlier(deployed: Classifier) -> None:
         deployed.load_state_dict(bench.stale.state_dict())
 
-    rows: list[Row] = []
-    cases = []
+    judged: list[Judged] = []
     for fault in (*faults, Planted(name="a file of an earlier training", plant=earlier)):
         deployed = fault.deployed(bench.sound)
         place = bench.folder / "planted"
         run_with_another_file(bench.run, place, deployed, fixed_batch=fault.fixed_batch)
         row = {"fault": fault.name, **_changes(bench, deployed), "ours": verdict(place)}
         shutil.rmtree(place)
-        cases.append(bench.case(deployed, str(len(rows)), fixed_batch=fault.fixed_batch))
-        rows.append(_told(row))
-    return _with_others(rows, cases, others)
+        case = bench.case(deployed, str(len(judged)), fixed_batch=fault.fixed_batch)
+        judged.append((_told(row), case))
+    return judged
 
 
-def faults_around(bench: Bench, others: Path | None) -> list[Row]:
-    """Return a row for each fault of what is around a file that is sound."""
+def faults_around(bench: Bench) -> list[Judged]:
+    """Return each fault of what is around a file that is sound."""
     cases = [bench.case(bench.sound, "sound"), bench.case(bench.sound, "sound", device="cuda")]
     whole = bench.dataset.with_suffix(".whole")
     bench.dataset.rename(whole)
@@ -134,11 +131,11 @@ def faults_around(bench: Bench, others: Path | None) -> list[Row]:
         {"fault": "the test split lost its last tenth", "ours": shorter},
         {"fault": "CUDA asked for, the CPU is used", "ours": verdict(bench.run, provider="cuda")},
     ]
-    return _with_others([_told(row) for row in rows], cases, others)
+    return [(_told(row), case) for row, case in zip(rows, cases, strict=True)]
 
 
-def sound_networks(folder: Path, names: tuple[str, ...], others: Path | None) -> list[Row]:
-    """Return a row a network: who found something although there is nothing to find."""
+def sound_networks(folder: Path, names: tuple[str, ...]) -> list[Judged]:
+    """Return each network: whether ours found something although there is nothing to find."""
     dataset = folder / "varied.npz"
     images = varied_dataset(dataset).test.images
     normalization = [
@@ -146,20 +143,38 @@ def sound_networks(folder: Path, names: tuple[str, ...], others: Path | None) ->
         for option, values in (("--mean", SOUND_MEAN), ("--std", SOUND_STD))
         for word in (option, ",".join(map(str, values)))
     ]
-    rows, cases = [], []
+    judged: list[Judged] = []
     for number, name in enumerate(names):
         weights = folder / f"weights-{number}.safetensors"
         classifier = sound_network(name, images, weights)
         place = folder / f"sound-{number}"
         network = ("--model", name, "--checkpoint", str(weights), "--dataset", str(dataset))
         done(onnxproof("export", *network, *normalization, "--run", str(place), folder=folder))
-        rows.append(_told({"network": name, "ours": verdict(place)}))
+        row = _told({"network": name, "ours": verdict(place)})
         trained = trained_network(RunDirectory(place))
         path = folder / f"sound-{number}.onnx"
         bare_export(classifier.network, trained.dataset.image_shape, path)
         model = trained.model.model_dump()
-        cases.append(Case(onnx=path, weights=trained.run.weights, model=model, dataset=dataset))
-    return _with_others(rows, cases, others)
+        case = Case(onnx=path, weights=trained.run.weights, model=model, dataset=dataset)
+        judged.append((row, case))
+    return judged
+
+
+def with_others(judged: Sequence[Judged], python: Path | None) -> list[Row]:
+    """Return the rows with what others found in the same files.
+
+    Args:
+        judged: by ours.
+        python: of the environment that has the other checks, if there is one.
+    """
+    if python is None:
+        return [row | {"others": {}} for row, _ in judged]
+
+    def tell(found: Found) -> None:
+        click.echo(f"others: {found}", err=True)
+
+    found = verdicts_of_others(python, [case for _, case in judged], tell)
+    return [row | {"others": of_others} for (row, _), of_others in zip(judged, found, strict=True)]
 
 
 def _changes(bench: Bench, deployed: Classifier) -> Row:
@@ -173,17 +188,6 @@ def _changes(bench: Bench, deployed: Classifier) -> Row:
         "answers_changed": int((sound.argmax(dim=1) != found.argmax(dim=1)).sum()),
         "largest_logit_difference": float(difference) if difference.isfinite() else None,
     }
-
-
-def _with_others(rows: list[Row], cases: list[Case], others: Path | None) -> list[Row]:
-    if others is None:
-        return [row | {"others": {}} for row in rows]
-
-    def tell(found: Found) -> None:
-        click.echo(f"others: {found}", err=True)
-
-    found = verdicts_of_others(others, cases, tell)
-    return [row | {"others": of_others} for row, of_others in zip(rows, found, strict=True)]
 
 
 def _told(row: Row) -> Row:

@@ -15,9 +15,7 @@ def four_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("four_cpus")
-@pytest.mark.parametrize(
-    ("threads", "expected"), [(4, "4;6;10"), (3, None), (1, None), (5, None)]
-)
+@pytest.mark.parametrize(("threads", "expected"), [(4, "4;6;10"), (3, None), (1, None), (5, None)])
 def test_workers_stay_where_there_is_a_cpu_for_each(threads: int, expected: str | None) -> None:
     assert affinities_of_workers(threads) == expected
 
