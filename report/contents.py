@@ -8,7 +8,7 @@ from report.class_plot import class_plot
 from report.confusion_plot import confusion_plot, confusions
 from report.difference_plot import difference_plot, why_not_drawn
 from report.drawing import Plot
-from report.galleries import Gallery, SplitImages, galleries
+from report.galleries import SplitImages, galleries
 from report.latency_plots import latency_plot, speedup_plot
 from report.names import name_of
 from report.numbers import count
@@ -18,6 +18,7 @@ from report.provenance import chain_table, commands
 from report.reading import RunRecords
 from report.roofline_plot import roofline_plot, why_no_share
 from report.scenario_tables import scenario_tables
+from report.sections import Section
 from report.tables import (
     Table,
     accuracy_table,
@@ -38,18 +39,6 @@ class Verdict:
     passed: bool
     sentences: Sequence[str]
     failures: Sequence[str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Section:
-    """A part of the page, in this order: notes, tables, plots, galleries."""
-
-    anchor: str
-    title: str
-    notes: Sequence[str] = ()
-    tables: Sequence[Table] = ()
-    plots: Sequence[Plot] = ()
-    galleries: Sequence[Gallery] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

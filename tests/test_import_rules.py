@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "evaluate": {"storage", "untrusted", "models", "data", "artifacts"},
     "report": {"storage", "untrusted", "artifacts"},
     "serve": {"storage", "untrusted", "data", "artifacts"},
+    "studies": {"storage", "untrusted", "models", "data", "artifacts"},
     "commands": {
         "storage",
         "untrusted",
@@ -31,6 +32,7 @@ MAY_IMPORT = {
         "evaluate",
         "report",
         "serve",
+        "studies",
     },
 }
 ROOMS = set(MAY_IMPORT) | {"benchmarks", "tests", "cli"}

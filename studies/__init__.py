@@ -1,0 +1,1 @@
+"""Experiments that settle questions of theory, each with what was measured and what follows."""
