@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import importlib
 import math
 import shlex
 import signal
@@ -17,13 +16,14 @@ from types import FrameType
 import click
 
 from artifacts.version import ONNXPROOF_VERSION
+from commands.lazy_group import LazyGroup, help_unless_called
 from commands.streams import forgiving_streams, in_one_line
 from errors import OnnxproofError, UnfinishedError, UsageError
 
 # In the order of --help.
 COMMANDS = (
     *("train", "export", "evaluate", "predict", "serve", "verify"),
-    *("compare", "report", "pipeline", "models", "datasets", "doctor", "completion"),
+    *("compare", "report", "pipeline", "study", "models", "datasets", "doctor", "completion"),
 )
 # A signal that comes again so soon is the same one: of a terminal and of what watches over us, say.
 # Raised twice, the second would hit the telling of the first.
@@ -96,30 +96,10 @@ def command_line() -> str:
     return shlex.join(["python", *sys.argv])
 
 
-class _CommandGroup(click.Group):
-    """Loads commands/NAME.py when its command is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(f"commands.{cmd_name}").command
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in COMMANDS and not args[0].startswith("-"):
-            wanted = ", ".join(COMMANDS)
-            raise click.UsageError(f"unknown command {args[0]!r}: wanted one of {wanted}")
-        return super().resolve_command(ctx, args)
-
-
 @click.group(
-    cls=_CommandGroup,
-    invoke_without_command=True,
+    cls=LazyGroup,
+    names=COMMANDS,
+    module="commands.{}",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(ONNXPROOF_VERSION, prog_name="onnxproof")
@@ -135,9 +115,7 @@ def cli(ctx: click.Context) -> None:
     Exit codes: 0 passed, 1 verdict failed, 2 wrong usage, 3 provider or device not usable here,
     4 a file is missing or damaged, 5 could not be finished, 130 and 143 stopped by a signal.
     """
-    if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help(), err=True)
-        ctx.exit(EXIT_USAGE)
+    help_unless_called(ctx)
 
 
 def main(arguments: Sequence[str]) -> int:

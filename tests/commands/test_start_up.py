@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from commands.main import COMMANDS
+from commands.study import command as study
 
 ROOT = Path(__file__).parent.parent.parent
 LOADED = "import sys; from commands.main import main; main({arguments}); print(*sys.modules)"
@@ -26,7 +27,7 @@ def modules_after(arguments: list[str]) -> set[str]:
     return set(finished.stdout.splitlines()[-1].split())
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS])
+@pytest.mark.parametrize("command", ["", *COMMANDS, *(f"study {name}" for name in study.names)])
 def test_help_loads_nothing_heavy(command: str) -> None:
     loaded = modules_after([*command.split(), "--help"])
     assert "click" in loaded
