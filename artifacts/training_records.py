@@ -31,6 +31,16 @@ class ModelSpec(Record):
     image_size: tuple[Positive, Positive]  # height, width in pixels
     file: str | None = None  # absolute path of the user's file, where it is defined in one
     file_sha256: Sha256 | None = None
+    # Of hidden fully connected layers, where the network leaves the choice: `models.hidden_layers`.
+    widths: tuple[Positive, ...] | None = None  # their outputs; None: the network's own
+    dropout: float = Field(default=0, ge=0, lt=1)  # share of them that training leaves out
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What was chosen of the hidden layers, in words; nothing where they are its own."""
+        widths = f"widths {','.join(map(str, self.widths))}" if self.widths else ""
+        dropout = f"dropout {self.dropout:g}" if self.dropout else ""
+        return tuple(choice for choice in (widths, dropout) if choice)
 
 
 class DatasetSpec(Record):

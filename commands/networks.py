@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.completion_values import words
-from commands.options import Function
+from commands.options import FiniteRange, Function, layer_widths
 from errors import UsageError
 from models import MODEL_NAMES, NetworkName, network_name
+from models.hidden_layers import HIDDEN_LAYERS, HiddenLayers
 from models.trust import trust
 
 if TYPE_CHECKING:  # at run time these load pydantic
@@ -33,6 +34,30 @@ def model_option(default: str | None) -> Callable[[Function], Function]:
         shell_complete=words(*MODEL_NAMES, or_files=True),
         help=f"Network: {WHICH}{shown}",
     )
+
+
+def hidden_layer_options(function: Function) -> Function:
+    """Add --widths and --dropout."""
+    function = click.option(
+        "--dropout",
+        type=FiniteRange(min=0, max=1, max_open=True),
+        default=0.0,
+        show_default=True,
+        metavar="SHARE",
+        help="Of each hidden fully connected layer's outputs, left out while training; of"
+        f" {' and '.join(HIDDEN_LAYERS)}.",
+    )(function)
+    own = ", ".join(f"{name} {_listed(layers)}" for name, layers in HIDDEN_LAYERS.items())
+    return click.option(
+        "--widths",
+        callback=layer_widths,
+        metavar="N,N,...",
+        help=f"Outputs of the hidden fully connected layers.  [default: {own}]",
+    )(function)
+
+
+def _listed(layers: HiddenLayers) -> str:
+    return ",".join(map(str, layers.widths))
 
 
 def pretrained_option(function: Function) -> Function:

@@ -12,6 +12,7 @@ from commands.completion_values import datasets, runs, words
 from commands.main import Invocation
 from errors import UsageError
 from models import network_name
+from models.hidden_layers import LARGEST_WIDTH
 
 LARGEST_BATCH = 1 << 20  # images; more would be gigabytes of pixels
 LARGEST_SIDE = 8192  # pixels
@@ -98,17 +99,26 @@ def positive_integers(
     _ctx: click.Context, _param: click.Parameter, value: str | None
 ) -> tuple[int, ...] | None:
     """Return the different integers of a list such as 1,32,256; a callback of click's options."""
-    if value is None:
-        return None
+    return None if value is None else tuple(dict.fromkeys(_integers(value, LARGEST_BATCH)))
+
+
+def layer_widths(
+    _ctx: click.Context, _param: click.Parameter, value: str | None
+) -> tuple[int, ...] | None:
+    """Return all the integers of a list such as 128,128,64; a callback of click's options."""
+    return None if value is None else _integers(value, LARGEST_WIDTH)
+
+
+def _integers(text: str, most: int) -> tuple[int, ...]:
     try:
-        numbers = tuple(int(part) for part in value.split(","))
+        numbers = tuple(int(part) for part in text.split(","))
     except ValueError:
         numbers = ()
-    if not numbers or min(numbers) < 1 or max(numbers) > LARGEST_BATCH:
+    if not numbers or min(numbers) < 1 or max(numbers) > most:
         raise click.BadParameter(
-            f"wanted integers from 1 to {LARGEST_BATCH} with commas between, found {value!r}"
+            f"wanted integers from 1 to {most} with commas between, found {text!r}"
         )
-    return tuple(dict.fromkeys(numbers))
+    return numbers
 
 
 def _height_and_width(

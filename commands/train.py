@@ -13,7 +13,7 @@ from artifacts.choices import (
     RecipeName,
 )
 from artifacts.shell import pasteable
-from commands.networks import model_option, pretrained_option
+from commands.networks import hidden_layer_options, model_option, pretrained_option
 from commands.options import (
     LARGEST_BATCH,
     FiniteRange,
@@ -28,6 +28,7 @@ from commands.options import (
 
 @click.command("train")
 @model_option("lenet5")
+@hidden_layer_options
 @click.option(
     "--weights",
     type=click.Path(path_type=Path),
@@ -123,6 +124,8 @@ from commands.options import (
 @output_options
 def command(
     model: str,
+    widths: tuple[int, ...] | None,
+    dropout: float,
     weights: Path | None,
     pretrained: bool,
     dataset: str,
@@ -170,6 +173,8 @@ def command(
     show_log()
     options = TrainingOptions(
         model=model,
+        widths=widths,
+        dropout=dropout,
         weights=weights,
         pretrained=pretrained,
         dataset=dataset,

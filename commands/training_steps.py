@@ -28,6 +28,8 @@ class TrainingOptions:
     """The options of `train`, as the user gave them."""
 
     model: str = "lenet5"
+    widths: tuple[int, ...] | None = None
+    dropout: float = 0.0
     weights: Path | None = None
     pretrained: bool = False
     dataset: str = "digits"
@@ -93,6 +95,8 @@ def _trained(
         dataset,
         spec=dataset_spec(dataset, options.dataset, options.data_dir, options.image_size),
         network=chosen.network,
+        widths=options.widths,
+        dropout=options.dropout,
         initial_weights=chosen.weights,
         normalization=chosen.normalization,
         recipe=options.recipe,

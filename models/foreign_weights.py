@@ -6,7 +6,7 @@ them (`module.` of DistributedDataParallel, `_orig_mod.` of torch.compile, `netw
 checkpoints).
 """
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,12 +107,17 @@ def load_foreign(
     return tuple(kept)
 
 
-def head_names(name: NetworkName, in_channels: int, image_size: tuple[int, int]) -> frozenset[str]:
+def head_names(
+    name: NetworkName,
+    in_channels: int,
+    image_size: tuple[int, int],
+    widths: Sequence[int] | None = None,
+) -> frozenset[str]:
     """Return the names of the tensors whose shapes follow from the number of classes.
 
     Found by making the network twice, for two and for three classes, without any numbers in it.
     """
-    two, three = (_shapes(name, classes, in_channels, image_size) for classes in (2, 3))
+    two, three = (_shapes(name, classes, in_channels, image_size, widths) for classes in (2, 3))
     return frozenset(key for key in two if two[key] != three.get(key))
 
 
@@ -141,7 +146,11 @@ def class_count(
 
 
 def _shapes(
-    name: NetworkName, num_classes: int, in_channels: int, image_size: tuple[int, int]
+    name: NetworkName,
+    num_classes: int,
+    in_channels: int,
+    image_size: tuple[int, int],
+    widths: Sequence[int] | None = None,
 ) -> dict[str, tuple[int, ...]]:
     network = built_without_numbers(
         name.name,
@@ -150,6 +159,7 @@ def _shapes(
         image_size=image_size,
         file=name.file,
         file_sha256=name.file_sha256,
+        widths=widths,
     ).network
     return {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from errors import UsageError
+from models.hidden_layers import chosen_widths
 from models.names import FORMS, MODEL_NAMES, library_of
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ def build(
     image_size: tuple[int, int],
     file: str | None = None,
     file_sha256: str | None = None,
+    widths: Sequence[int] | None = None,
+    dropout: float = 0.0,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
 ) -> Classifier:
@@ -36,17 +39,22 @@ def build(
         image_size: (H, W) of the images in pixels.
         file: path of the user's file, where the network is defined in one.
         file_sha256: that it must have.
+        widths: outputs of the hidden fully connected layers, of networks that leave the choice
+            (`models.hidden_layers`); None takes their own.
+        dropout: share of each such layer's outputs that training leaves out; of the same networks.
         mean: what to subtract from each channel's pixels, in 0..255; 0 when not given.
         std: what to divide each channel by then; 255 when not given.
 
     Raises:
-        UsageError: there is no such network, or it cannot be made for such images.
+        UsageError: there is no such network, it cannot be made for such images, or it leaves no
+            choice of widths or dropout.
         UnusableError: the library that has it is not installed.
         ArtifactError: the user's file is missing, or is not the one that it was.
     """
     from models.classifier import Classifier
 
     channels = _network_channels(name, in_channels)
+    chosen = chosen_widths(name, widths, dropout)
     if file is not None and file_sha256 is not None:
         from models.user_file import make_lazy_layers, network_from_file
 
@@ -60,7 +68,7 @@ def build(
         )
         make_lazy_layers(network, name, (channels, *image_size))
     else:
-        network = _network(name, num_classes, in_channels, image_size)
+        network = _network(name, num_classes, in_channels, image_size, chosen or (), dropout)
     return Classifier(
         network,
         mean=_a_channel(mean, channels, 0.0),
@@ -88,7 +96,12 @@ def _a_channel(values: Sequence[float] | None, channels: int, default: float) ->
 
 
 def _network(
-    name: str, num_classes: int, in_channels: int, image_size: tuple[int, int]
+    name: str,
+    num_classes: int,
+    in_channels: int,
+    image_size: tuple[int, int],
+    widths: Sequence[int],
+    dropout: float,
 ) -> nn.Module:
     if name == "logistic":
         from models.perceptrons import logistic
@@ -97,11 +110,11 @@ def _network(
     if name == "mlp":
         from models.perceptrons import mlp
 
-        return mlp(num_classes, in_channels, image_size)
+        return mlp(num_classes, in_channels, image_size, widths=widths, dropout=dropout)
     if name == "lenet5":
         from models.lenet import LeNet5
 
-        return LeNet5(num_classes, in_channels, image_size)
+        return LeNet5(num_classes, in_channels, image_size, widths=widths, dropout=dropout)
     if name in MODEL_NAMES:
         from models.resnet import resnet
 

@@ -164,6 +164,8 @@ def _training(run: RunRecords) -> Section:
     if settings is not None:
         told += f", {settings.optimizer}, batches of {settings.batch_size}, rate {settings.lr:g}"
         told += f", {settings.schedule}, {settings.precision}"
+    if run.recipe is not None:
+        told += "".join(f", {choice}" for choice in run.recipe.model.choices)
     tested = parity.pytorch_accuracy if parity else None
     return replace(
         section,

@@ -26,7 +26,7 @@ def take_initial_weights(classifier: Classifier, model: ModelSpec, weights: Init
     fresh = load_foreign(
         read_weights(path),
         classifier.network,
-        may_differ=head_names(name, model.in_channels, model.image_size),
+        may_differ=head_names(name, model.in_channels, model.image_size, model.widths),
     )
     if fresh:
         log.info("%s is for other classes: %s begin at random", path.name, ", ".join(fresh))

@@ -1,5 +1,7 @@
 """From options and a dataset to a recipe: everything that decides a training, in one record."""
 
+from collections.abc import Sequence
+
 from artifacts.choices import RecipeName
 from artifacts.training_records import (
     DatasetSpec,
@@ -13,6 +15,7 @@ from data import Dataset
 from data.splits import TrainingIndices, training_indices
 from errors import UsageError
 from models import NetworkName
+from models.hidden_layers import chosen_widths
 from trainers.pixel_statistics import pixel_statistics
 from trainers.recipes import default_precision, named_recipe
 
@@ -22,6 +25,8 @@ def planned_training(
     *,
     spec: DatasetSpec,
     network: NetworkName,
+    widths: Sequence[int] | None = None,
+    dropout: float = 0.0,
     initial_weights: InitialWeights | None = None,
     normalization: Normalization | None = None,
     recipe: RecipeName,
@@ -37,6 +42,8 @@ def planned_training(
         dataset: what to train on; its test split is not looked at.
         spec: what the dataset was loaded from, for the record.
         network: which one.
+        widths: outputs of its hidden fully connected layers; None takes the network's own.
+        dropout: share of them that training leaves out.
         initial_weights: what it begins with, if not with random weights.
         normalization: that those want; None takes the training pixels' own.
         recipe: name of the settings that `overrides` (fields of Hyperparameters) replace.
@@ -47,8 +54,10 @@ def planned_training(
         device_type: `cpu`, `cuda` or `mps`; decides the precision unless `overrides` does.
 
     Raises:
-        UsageError: the fractions leave no examples, or a value is out of its range.
+        UsageError: the fractions leave no examples, a value is out of its range, or the network
+            leaves no choice of widths or dropout.
     """
+    chosen = chosen_widths(network.name, widths, dropout)
     if len(dataset.classes) < 2:
         found = "one class" if dataset.labelled else "no labels"
         raise UsageError("--dataset", f"{spec.source} has {found}; a classifier needs two classes")
@@ -75,6 +84,9 @@ def planned_training(
             image_size=(height, width),
             file=network.file,
             file_sha256=network.file_sha256,
+            # Its own are not named, so that one network has one record.
+            widths=None if chosen == chosen_widths(network.name, None) else chosen,
+            dropout=dropout,
         ),
         dataset=spec,
         hyperparameters=Hyperparameters.model_validate(settings),

@@ -277,8 +277,9 @@ def _differences(begun: Recipe, wanted: Recipe) -> list[str]:
 
 
 def _model(recipe: Recipe) -> str:
-    name, sha256 = recipe.model.name, recipe.model.file_sha256
-    return f"{name} ({sha256[:12]})" if sha256 else name
+    model = recipe.model
+    details = [*([model.file_sha256[:12]] if model.file_sha256 else []), *model.choices]
+    return f"{model.name} ({'; '.join(details)})" if details else model.name
 
 
 def _initial(recipe: Recipe) -> str:

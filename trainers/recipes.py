@@ -178,7 +178,7 @@ def named_recipe(
 def expectation_for(recipe: Recipe) -> Expectation | None:
     """Return what a training should reach, if it is one that was measured."""
     model, dataset = recipe.model.name, recipe.dataset.name
-    if recipe.initial_weights is not None:
+    if recipe.initial_weights is not None or recipe.model.choices:
         return None
     named = named_recipe(recipe.recipe, model, dataset)
     anyhow = {"precision": "float32"}  # the device's choice, as `default_precision` says
