@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from errors import UsageError
 
+MLP_WIDTHS = (128, 64)
+LENET5_WIDTHS = (120, 84)  # of C5 and F6, as the paper has them
 LARGEST_WIDTH = 1 << 16
 MOST_LAYERS = 8
 
@@ -26,15 +28,13 @@ class HiddenLayers:
 
 # Light enough for `--help`. Every other network has none, or one that nobody chose the width of.
 HIDDEN_LAYERS = {
-    "mlp": HiddenLayers(widths=(128, 64), fewest=1, most=MOST_LAYERS),
-    "lenet5": HiddenLayers(widths=(120, 84), fewest=2, most=2),  # C5 and F6
+    "mlp": HiddenLayers(widths=MLP_WIDTHS, fewest=1, most=MOST_LAYERS),
+    "lenet5": HiddenLayers(widths=LENET5_WIDTHS, fewest=2, most=2),
 }
 
 
-def chosen_widths(
-    name: str, widths: Sequence[int] | None, dropout: float = 0.0
-) -> tuple[int, ...] | None:
-    """Return the outputs of the network's hidden layers; None if it has none to choose.
+def chosen_widths(name: str, widths: Sequence[int] | None, dropout: float = 0.0) -> tuple[int, ...]:
+    """Return the outputs of the network's hidden layers; nothing where there is no choice.
 
     Args:
         name: of the network.
@@ -50,7 +50,7 @@ def chosen_widths(
         for option, is_wanted in (("--widths", widths is not None), ("--dropout", dropout != 0)):
             if is_wanted:
                 raise UsageError(option, f"{name} has none: wanted {' or '.join(HIDDEN_LAYERS)}")
-        return None
+        return ()
     if not 0 <= dropout < 1:
         raise UsageError("--dropout", f"wanted from 0 to below 1, found {dropout}")
     if widths is None:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from models.hidden_layers import LENET5_WIDTHS
+
 INPUT_SIDE = 32  # pixels; what the original's 28x28 digits were padded to
 
 
@@ -28,7 +30,7 @@ class LeNet5(nn.Module):
         in_channels: int,
         image_size: tuple[int, int],
         *,
-        widths: Sequence[int],
+        widths: Sequence[int] = LENET5_WIDTHS,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from models.hidden_layers import MLP_WIDTHS
+
 
 def logistic(num_classes: int, in_channels: int, image_size: tuple[int, int]) -> nn.Module:
     """Return softmax regression: one linear layer from all pixels to the logits."""
@@ -16,7 +18,7 @@ def mlp(
     in_channels: int,
     image_size: tuple[int, int],
     *,
-    widths: Sequence[int],
+    widths: Sequence[int] = MLP_WIDTHS,
     dropout: float = 0.0,
 ) -> nn.Module:
     """Return a perceptron with hidden ReLU layers: 784-128-64-10 on 28x28 grey digits.

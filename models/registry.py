@@ -68,7 +68,7 @@ def build(
         )
         make_lazy_layers(network, name, (channels, *image_size))
     else:
-        network = _network(name, num_classes, in_channels, image_size, chosen or (), dropout)
+        network = _network(name, num_classes, in_channels, image_size, chosen, dropout)
     return Classifier(
         network,
         mean=_a_channel(mean, channels, 0.0),
