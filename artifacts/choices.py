@@ -17,6 +17,8 @@ ActivationType = Literal["uint8", "int8"]  # of quantized activations
 Layout = Literal["nchw", "nhwc"]
 ReferenceSource = Literal["recorded", "live", "onnx"]
 Scenario = Literal["single-stream", "offline", "server"]  # as MLPerf Inference names them
+Sampler = Literal["grid", "random", "tpe"]  # who proposes the next trial of a search
+Pruner = Literal["median", "halving", "none"]  # who ends a trial that promises nothing
 InputDtype = Literal["uint8", "int32", "int64", "float16", "float32", "float64"]
 # What `compare` can show of each evaluation.
 ComparedColumn = Literal[
@@ -52,6 +54,8 @@ CALIBRATION_METHODS: tuple[CalibrationMethod, ...] = ("auto", *get_args(RangeMet
 ACTIVATION_TYPES: tuple[ActivationType, ...] = get_args(ActivationType)
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 SCENARIOS: tuple[Scenario, ...] = get_args(Scenario)
+SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
+PRUNERS: tuple[Pruner, ...] = get_args(Pruner)
 COMPARED_COLUMNS: tuple[ComparedColumn, ...] = get_args(ComparedColumn)
 INPUT_DTYPES: tuple[InputDtype, ...] = get_args(InputDtype)
 
