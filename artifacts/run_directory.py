@@ -12,6 +12,7 @@ from untrusted.files import content_of_file, is_there, paths_in_directory
 RUNS = Path("runs")
 LAST_RUN = RUNS / "last-run.txt"
 MOST_NAME_BYTES = 1 << 16
+STUDY_RECORD, STUDY_JOURNAL = "study.json", "journal.log"  # of artifacts/study_directory.py
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,8 @@ class RunDirectory:
 def is_file_of_a_run(path: Path) -> bool:
     """Return whether a path has the place of a file that is proved, or proves, in whatever run.
 
+    Records of studies are among them: what they tell took hours too.
+
     What a report leaves there (report.html, pareto.svg) proves nothing and can be made again.
     """
     run = RunDirectory(path.parent.resolve())
@@ -109,6 +112,7 @@ def is_file_of_a_run(path: Path) -> bool:
         return path.suffix == ".json"
     own = (run.recipe, run.history, run.weights, run.resume, run.training, run.imported)
     names = {one.name for one in (*own, run.export, run.reference)}
+    names |= {STUDY_RECORD, STUDY_JOURNAL}
     return path.name in names or re.fullmatch(r"model(\..+)?\.onnx(\.data)?", path.name) is not None
 
 

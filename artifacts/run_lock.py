@@ -1,4 +1,4 @@
-"""One process at a time writes a run, and what a killed one left there is removed.
+"""One process at a time writes a run or a study, and what a killed one left there is removed.
 
 What is locked is the directory itself (flock): the kernel lets go of it when the process ends,
 however it ends, and no file is left behind that a later process could stumble over.
@@ -35,25 +35,44 @@ def locked_run(
         replaces: the files that the block writes.
 
     Raises:
+        UnfinishedError: as `locked_directory` does.
+    """
+    with locked_directory(run.root, option="--run", create=create, replaces=replaces):
+        remove_leftovers(run.evaluations)
+        yield
+
+
+@contextlib.contextmanager
+def locked_directory(
+    root: Path, *, option: str, create: bool = False, replaces: Sequence[Path] = ()
+) -> Iterator[None]:
+    """Let this process alone write a directory, of a run or a study, while the block lasts.
+
+    Args:
+        root: what is locked; where there is none, there is nothing to lock.
+        option: that would name another one.
+        create: make the directory; what was made goes again if it is empty in the end.
+        replaces: the files that the block writes.
+
+    Raises:
         UnfinishedError: another process writes it, the directory cannot be written, or something
             that cannot be replaced has the place of a file; which is told before the work whose
             result would have no place.
     """
     require_replaceable(*replaces)
-    made = _made(run.root) if create else []
-    if not run.root.is_dir():
+    made = _made(root) if create else []
+    if not root.is_dir():
         yield
         return
     with contextlib.ExitStack() as stack:
         if sys.platform != "win32":
             try:
-                descriptor = os.open(run.root, os.O_RDONLY)
+                descriptor = os.open(root, os.O_RDONLY)
             except OSError as error:
-                raise not_written(run.root, error) from error
+                raise not_written(root, error) from error
             stack.callback(os.close, descriptor)  # which unlocks it
-            _lock(descriptor, run.root)
-            remove_leftovers(run.evaluations)
-        _require_writable(run.root)
+            _lock(descriptor, root, option)
+        _require_writable(root)
         stack.callback(_remove_empty, made)
         yield
 
@@ -82,7 +101,7 @@ def _remove_empty(directories: list[Path]) -> None:
             directory.rmdir()
 
 
-def _lock(descriptor: int, root: Path) -> None:
+def _lock(descriptor: int, root: Path, option: str) -> None:
     if sys.platform == "win32":
         return
     try:
@@ -91,7 +110,7 @@ def _lock(descriptor: int, root: Path) -> None:
         raise UnfinishedError(
             str(root),
             "another process is writing it",
-            hint="wait until that one has ended, or name another run directory with --run",
+            hint=f"wait until that one has ended, or name another place with {option}",
         ) from None
     except OSError as error:
         if error.errno not in (errno.EBADF, errno.ENOLCK, errno.ENOTSUP, errno.EINVAL):

@@ -45,6 +45,8 @@ def read_evaluations(
     if against is not None and against.exists():
         other = {one.path.resolve(): one for one in _found_in(against)}
         found = {path: one for path, one in other.items() if path not in found} | found
+    if not found:
+        raise ArtifactError(str(places[0]), "has no evaluation: wanted a run or an evaluation")
     named = dict(zip(found, _named(list(found.values())), strict=True))
     evaluations = list(named.values())
     if other:

@@ -6,6 +6,7 @@ import click
 from click.shell_completion import CompletionItem
 
 Items = list[CompletionItem[str]]
+RUN_RECORDS = ("recipe.json", "imported.json")
 Complete = Callable[[click.Context, click.Parameter, str], Items]
 
 
@@ -39,18 +40,24 @@ def datasets(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> I
 
 def runs(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
     """Complete a run directory of ./runs, or any other directory."""
-    return _matching(_run_directories(), incomplete, "dir")
+    return _matching(_directories_with(*RUN_RECORDS), incomplete, "dir")
+
+
+def runs_and_studies(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
+    """Complete a directory of ./runs that holds a run or a study, or any other directory."""
+    from artifacts.run_directory import STUDY_RECORD
+
+    return _matching(_directories_with(*RUN_RECORDS, STUDY_RECORD), incomplete, "dir")
 
 
 def runs_and_files(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
     """Complete a run directory of ./runs, or any other directory or file."""
-    return _matching(_run_directories(), incomplete, "file")
+    return _matching(_directories_with(*RUN_RECORDS), incomplete, "file")
 
 
-def _run_directories() -> list[str]:
+def _directories_with(*records: str) -> list[str]:
     from artifacts.run_directory import RUNS
 
-    records = ("recipe.json", "imported.json")
     return sorted(str(path.parent) for name in records for path in RUNS.glob(f"*/{name}"))
 
 

@@ -97,9 +97,9 @@ def command(
         log.info("%s (%d of %d): evaluate", model, number, len(models))
         evaluations.append(evaluate_step(run, options)[0])
         runs.append(run)
-        _, page, _ = report_step([run])
+        page = report_step([run]).page
     if len(runs) > 1:
-        _, page, _ = report_step(runs)
+        page = report_step(runs).page
     if as_json:
         print_json([document_of_record(evaluation) for evaluation in evaluations])
     else:

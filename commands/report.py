@@ -1,17 +1,16 @@
-"""`report`: one self-contained HTML page of one or more runs."""
+"""`report`: one self-contained HTML page of one or more runs and studies."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from commands.completion_values import runs as complete_runs
+from commands.completion_values import runs_and_studies as complete_runs
 from commands.options import data_dir_option, dataset_option, output_options
 from errors import UsageError
 
 if TYPE_CHECKING:  # at run time it loads pydantic
-    from report.reading import RunRecords
+    from commands.report_steps import WrittenReport
 
 
 @click.command("report")
@@ -25,7 +24,7 @@ if TYPE_CHECKING:  # at run time it loads pydantic
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File to write.  [default: report.html in the run, or beside several]",
+    help="File to write.  [default: report.html in the run or study, or beside several]",
 )
 @click.option(
     "--plots",
@@ -48,63 +47,71 @@ def command(
 ) -> None:
     """Write one HTML page of what was proved; of the run made last unless named.
 
-    A directory of runs is all runs in it. The page needs no network and no other file. Only what is
-    whole is reported: a file that is not what its record says ends it with exit code 4.
+    A directory of runs is all runs and studies in it; a study's own directory is that study. The
+    page needs no network and no other file. Only what is whole is reported: a file that is not what
+    its record says ends it with exit code 4.
 
     \b
     Examples: python cli.py report --open
               python cli.py report runs/ --plots plots/
+              python cli.py report runs/study-losses
     """
+    from artifacts.run_directory import RunDirectory, last_run
+    from artifacts.study_directory import StudyDirectory
     from commands.console import print_json, print_pairs, show_log
     from commands.report_steps import ImageOptions, report_step
-    from commands.run_data import require_no_file_of_a_run, run_or_last
-    from commands.run_names import expanded
+    from commands.run_data import require_no_file_of_a_run
+    from commands.run_names import runs_and_studies
     from commands.streams import in_one_line
 
     show_log()
-    places = expanded(runs)
-    if runs and not places:
+    places, studies = runs_and_studies(runs)
+    if runs and not (places or studies):
         raise UsageError("RUN", f"{runs[0]} is no run")
-    if dataset is not None and len(places) > 1:
+    if dataset is not None and (len(places) > 1 or (studies and not places)):
         raise UsageError("--dataset", "wants one run")
     if output == Path():
         raise UsageError("--output", "wanted a file's name")
     for option, path in (("--output", output), ("--plots", plots)):
         require_no_file_of_a_run(option, path)
-    records, page, written = report_step(
-        [run_or_last(place) for place in places] or [run_or_last(None)],
+    written = report_step(
+        [RunDirectory(place) for place in places] if runs else [last_run()],
+        [StudyDirectory(place) for place in studies],
         images=ImageOptions(dataset=dataset, data_dir=data_dir),
         output=output,
         plots=plots,
     )
     if as_json:
-        print_json(_document(records, page, written))
+        print_json(_document(written))
     else:
-        pairs = [("page", in_one_line(page)), ("evaluations", _verdicts(records))]
+        pairs = [("page", in_one_line(written.page))]
+        if written.records:
+            pairs.append(("evaluations", _verdicts(written)))
         if plots is not None:
-            pairs.append(("plots", f"{len(written)} files in {plots}"))
-        print_pairs(f"report of {', '.join(record.name for record in records)}", pairs)
+            pairs.append(("plots", f"{len(written.plots)} files in {plots}"))
+        print_pairs(f"report of {', '.join(written.names)}", pairs)
     if opens:
-        click.launch(page.resolve().as_uri())
+        click.launch(written.page.resolve().as_uri())
 
 
-def _document(
-    records: "Sequence[RunRecords]", page: Path, plots: Sequence[Path]
-) -> dict[str, object]:
+def _document(written: "WrittenReport") -> dict[str, object]:
     return {
         "schema": 1,
-        "report": str(page),
-        "plots": [str(path) for path in plots],
+        "report": str(written.page),
+        "plots": [str(path) for path in written.plots],
         "runs": [
             {
                 "run": str(record.run.root),
                 "verdicts": [one.verdict for one in record.evaluations],
             }
-            for record in records
+            for record in written.records
+        ],
+        "studies": [
+            {"directory": str(root), "study": kind} for root, kind in written.studies.items()
         ],
     }
 
 
-def _verdicts(records: "Sequence[RunRecords]") -> str:
-    verdicts = [one.verdict for record in records for one in record.evaluations]
+def _verdicts(written: "WrittenReport") -> str:
+    verdicts = [one.verdict for record in written.records for one in record.evaluations]
     return f"{len(verdicts)}, of which {verdicts.count('fail')} failed"

@@ -1,13 +1,14 @@
 """The steps of `report`: records and images in, a page and plots out."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artifacts.run_directory import RUNS, RunDirectory
-from artifacts.run_lock import locked_run
+from artifacts.run_lock import locked_directory
+from artifacts.study_directory import StudyDirectory, StudyKind, kind_of_study
 from artifacts.verification import Link
 from commands.console import log
 from commands.main import command_line
@@ -35,51 +36,87 @@ class ImageOptions:
     data_dir: Path | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class WrittenReport:
+    """What was told, and where.
+
+    Attributes:
+        records: of the runs.
+        studies: what each study is of, by its directory.
+        names: of the parts of the page.
+        page: its path.
+        plots: their paths.
+    """
+
+    records: "Sequence[RunRecords]"
+    studies: Mapping[Path, StudyKind]
+    names: Sequence[str]
+    page: Path
+    plots: Sequence[Path]
+
+
 def report_step(
-    runs: Sequence[RunDirectory],
+    runs: Sequence[RunDirectory] = (),
+    studies: Sequence[StudyDirectory] = (),
     *,
     images: ImageOptions | None = None,
     output: Path | None = None,
     plots: Path | None = None,
-) -> "tuple[list[RunRecords], Path, list[Path]]":
-    """Write the page of the runs, and their plots where a directory is named for them.
+) -> WrittenReport:
+    """Write the page of runs and studies, and their plots where a directory is named for them.
 
     Args:
-        runs: at least one.
-        images: where their images are.
-        output: of the page; None: report.html in the one run, or beside several.
+        runs: on the page before the studies.
+        studies: at least one, if there is no run.
+        images: where the runs' images are.
+        output: of the page; None: report.html in the one run or study, or beside several.
         plots: directory.
-
-    Returns:
-        What was read, the page's path, the plots' paths.
     """
     from report.overview import overview_of
     from report.page_writer import write_page
     from report.reading import read_run
+    from report.studies import contents_of_study
 
-    roots = [run.root.resolve() for run in runs]
-    labels = labels_of(roots)
-    page = output or _page_of(runs)
-    # The page is a file of the one run; of none where there are several, or it lies elsewhere.
+    parts: list[RunDirectory | StudyDirectory] = [*runs, *studies]
+    labels = labels_of([part.root.resolve() for part in parts])
+    names = [labels[part.root.resolve()] for part in parts]
+    page = output or _page_of(parts)
     require_replaceable(page)
-    lock = locked_run(runs[0]) if page == runs[0].report else contextlib.nullcontext()
-    with lock, step_progress("report") as progress:
-        records = [read_run(run, labels[root]) for run, root in zip(runs, roots, strict=True)]
+    with _lock_of(parts, page), step_progress("report") as progress:
+        records = [read_run(run, name) for run, name in zip(runs, names[: len(runs)], strict=True)]
         contents = []
-        for number, record in enumerate(records, start=1):
+        for record in records:
             contents.append(_contents(record, images or ImageOptions()))
-            progress("drawing runs", number, len(records))
+            progress("drawing runs", len(contents), len(parts))
+        for study in studies:
+            contents.append(contents_of_study(study, names[len(contents)]))
+            progress("drawing studies", len(contents), len(parts))
         overview = overview_of(records) if len(records) > 1 else None
         write_page(page, contents, overview=overview, command=command_line())
         written = _write_plots(plots, contents, progress) if plots else []
-    return records, page, written
+    return WrittenReport(
+        records=records,
+        studies={study.root: kind_of_study(study) for study in studies},
+        names=names,
+        page=page,
+        plots=written,
+    )
 
 
-def _page_of(runs: Sequence[RunDirectory]) -> Path:
-    if len(runs) == 1:
-        return runs[0].report
-    around = {run.root.resolve().parent for run in runs}
-    return (runs[0].root.parent if len(around) == 1 else RUNS) / "report.html"
+def _page_of(parts: Sequence[RunDirectory | StudyDirectory]) -> Path:
+    if len(parts) == 1:
+        return parts[0].report
+    around = {part.root.resolve().parent for part in parts}
+    return (parts[0].root.parent if len(around) == 1 else RUNS) / "report.html"
+
+
+def _lock_of(
+    parts: Sequence[RunDirectory | StudyDirectory], page: Path
+) -> contextlib.AbstractContextManager[None]:
+    """Lock the directory whose file the page is: of none where it lies beside several, or apart."""
+    if page == parts[0].report:
+        return locked_directory(parts[0].root, option="--output")
+    return contextlib.nullcontext()
 
 
 def _contents(record: "RunRecords", options: ImageOptions) -> "Contents":

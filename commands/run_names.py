@@ -1,9 +1,10 @@
-"""Which runs are meant by what was typed, and what they are called beside each other."""
+"""Which runs and studies are meant by what was typed, and what they are called."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from artifacts.run_directory import LAST_RUN, RunDirectory
+from artifacts.study_directory import is_study
 from untrusted.files import is_there
 
 # What the project itself writes beside runs, so that `runs/*` means the runs.
@@ -11,15 +12,38 @@ NO_RUNS = (LAST_RUN.name, "report.html")
 
 
 def expanded(places: Sequence[Path]) -> list[Path]:
-    """Return the places, each once: a directory of runs as the runs in it, in their order."""
-    found: dict[Path, Path] = {}
+    """Return the places, each once: a directory of runs as the runs in it, in their order.
+
+    So is a study of the runs that it made; another one is passed over.
+    """
+    found = []
     for place in places:
-        if place.name in NO_RUNS and place.is_file():
-            continue
-        inside = [] if _is_run(place) else _runs_in(place)
-        for one in inside or [place]:
-            found.setdefault(one.resolve(), one)
-    return list(found.values())
+        if _is_run(place):
+            found.append(place)
+        elif not _stands_beside_runs(place):
+            found += _runs_in(place) or ([] if is_study(place) else [place])
+    return _each_once(found)
+
+
+def runs_and_studies(places: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Return the runs and the studies that are meant, each once.
+
+    A study is meant itself, not the runs that it made; a directory of both stands for all of them.
+    What is neither is among the runs, to be refused by its name.
+    """
+    runs: list[Path] = []
+    studies: list[Path] = []
+    for place in places:
+        if is_study(place):
+            studies.append(place)
+        elif _is_run(place):
+            runs.append(place)
+        elif not _stands_beside_runs(place):
+            studies_inside = [path for path in _directories_in(place) if is_study(path)]
+            runs_inside = [path for path in _runs_in(place) if path not in studies_inside]
+            runs += runs_inside or ([] if studies_inside else [place])
+            studies += studies_inside
+    return _each_once(runs), _each_once(studies)
 
 
 def labels_of(paths: Sequence[Path]) -> dict[Path, str]:
@@ -34,10 +58,23 @@ def labels_of(paths: Sequence[Path]) -> dict[Path, str]:
     return labels
 
 
+def _each_once(places: Sequence[Path]) -> list[Path]:
+    found: dict[Path, Path] = {}
+    for place in places:
+        found.setdefault(place.resolve(), place)
+    return list(found.values())
+
+
+def _stands_beside_runs(place: Path) -> bool:
+    return place.name in NO_RUNS and place.is_file()
+
+
 def _runs_in(place: Path) -> list[Path]:
-    if not place.is_dir():
-        return []
-    return [path for path in sorted(place.iterdir()) if path.is_dir() and _is_run(path)]
+    return [path for path in _directories_in(place) if _is_run(path)]
+
+
+def _directories_in(place: Path) -> list[Path]:
+    return [path for path in sorted(place.iterdir()) if path.is_dir()] if place.is_dir() else []
 
 
 def _is_run(place: Path) -> bool:

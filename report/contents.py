@@ -1,4 +1,7 @@
-"""What stands on the page of a run: its plots, tables, cards and commands, ready to be written."""
+"""What stands on the page of a run: its plots, tables, cards and commands, ready to be written.
+
+Of a study other modules say that, each of its own (`report/studies.py`), in the same form.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -43,33 +46,38 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
-    """All of a run.
+    """All of a run, or of a study.
 
     Attributes:
-        name: of the run.
+        name: of the run or the study.
         summary: network, dataset, size, in one line.
-        headline: the verdict on all evaluations.
+        headline: the verdict on all evaluations; of a study what it found, in a sentence.
         passed: of all; None where there is none.
         verdicts: one an evaluation.
         left_out: evaluations of other files than the run now has, a sentence each.
         sections: the rest.
-        chain: links with the sha256 of what they speak of.
+        chain: links with the sha256 of what they speak of; None: of a study, which proves no file.
         commands: what was typed, in its order.
     """
 
     name: str
     summary: str
     headline: str
-    passed: bool | None
-    verdicts: Sequence[Verdict]
-    left_out: Sequence[str]
+    passed: bool | None = None
+    verdicts: Sequence[Verdict] = ()
+    left_out: Sequence[str] = ()
     sections: Sequence[Section]
-    chain: Table
-    commands: Sequence[str]
+    chain: Table | None = None
+    commands: Sequence[str] = ()
+
+    @property
+    def is_study(self) -> bool:
+        """Whether it tells of an experiment, not of a network that is proved."""
+        return self.chain is None
 
     @property
     def plots(self) -> list[Plot]:
-        """All plots of the run."""
+        """All plots of it."""
         return [plot for section in self.sections for plot in section.plots]
 
 

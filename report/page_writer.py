@@ -1,4 +1,4 @@
-"""Contents of runs to one HTML file that needs nothing else: no script, no network, no files."""
+"""Contents of runs and studies to one HTML file that needs nothing else: no script, no network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +11,7 @@ from markupsafe import Markup
 from artifacts.version import ONNXPROOF_VERSION
 from report.contents import Contents
 from report.drawing import Plot, inline_svg
+from report.numbers import count
 from report.overview import Overview
 from storage.writing import write_bytes
 
@@ -18,22 +19,25 @@ PAGE = Path(__file__).parent / "page"
 
 
 @dataclass(frozen=True, kw_only=True)
-class _PlacedRun:
-    """A run on the page; `anchor` is what links point to, and what its plots' names begin with."""
+class _Placed:
+    """A run or a study on the page.
+
+    `anchor` is what links point to, and what its plots' names begin with.
+    """
 
     anchor: str
     contents: Contents
 
 
 def write_page(
-    path: Path, runs: Sequence[Contents], *, overview: Overview | None, command: str
+    path: Path, parts: Sequence[Contents], *, overview: Overview | None, command: str
 ) -> None:
     """Write the page.
 
     Args:
         path: of the file that it replaces.
-        runs: at least one.
-        overview: of all of them; None where there is one.
+        parts: at least one; runs come before studies.
+        overview: of all runs; None where there are not several.
         command: that made it.
 
     Raises:
@@ -44,20 +48,33 @@ def write_page(
     )
     environment.globals["drawn"] = _drawn
     text = environment.get_template("report.html").render(
-        title=runs[0].name if len(runs) == 1 else f"{len(runs)} networks",
+        title=_title(parts),
         version=ONNXPROOF_VERSION,
         style=Markup((PAGE / "report.css").read_text()),
         date=datetime.now(UTC).strftime("%-d %B %Y, %H:%M UTC"),
         command=command,
         overview=overview,
-        runs=[_placed(number, contents) for number, contents in enumerate(runs, start=1)],
+        parts=[_placed(number, contents) for number, contents in enumerate(parts, start=1)],
     )
     write_bytes(path, text.encode())
 
 
-def _placed(number: int, contents: Contents) -> _PlacedRun:
-    """Give the run's plots names that no other run of the page has."""
-    anchor = f"run-{number}"
+def _title(parts: Sequence[Contents]) -> str:
+    if len(parts) == 1:
+        return parts[0].name
+    studies = sum(part.is_study for part in parts)
+    kinds = {"network": len(parts) - studies, "study": studies}
+    told = [
+        count(number, kind, "studies" if kind == "study" else None)
+        for kind, number in kinds.items()
+        if number
+    ]
+    return " and ".join(told)
+
+
+def _placed(number: int, contents: Contents) -> _Placed:
+    """Give its plots names that no other part of the page has."""
+    anchor = f"part-{number}"
     sections = [
         replace(
             section,
@@ -65,7 +82,7 @@ def _placed(number: int, contents: Contents) -> _PlacedRun:
         )
         for section in contents.sections
     ]
-    return _PlacedRun(anchor=anchor, contents=replace(contents, sections=sections))
+    return _Placed(anchor=anchor, contents=replace(contents, sections=sections))
 
 
 def _drawn(plot: Plot) -> Markup:

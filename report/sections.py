@@ -10,7 +10,10 @@ from report.tables import Table
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """A part of the page, in this order: notes, tables, plots, galleries."""
+    """A part of the page, in this order: tables, notes, plots, galleries.
+
+    Of a study the notes come first: they are its text, a paragraph each.
+    """
 
     anchor: str
     title: str
