@@ -34,7 +34,7 @@ from benchmarks.own_commands import done, onnxproof
 from data import load_dataset
 
 OURS, BARE, BARE_FLOATS = "onnxproof", "bare loop", "bare loop, floats"
-NETWORKS = {"lenet5": 10, "resnet18": 3}  # repetitions; a call of the second takes 100 times longer
+NETWORKS = {"lenet5": 10, "resnet18": 2}  # repetitions; a call of the second takes 100 times longer
 THREADS = 1
 BARE_SECONDS = 1.0
 OPTIMUM_SECONDS = 10.0  # its own default
