@@ -94,7 +94,7 @@ def importance_plot(study: TuningStudy) -> Plot:
                 verticalalignment="center",
                 size=8.5,
             )
-        axes.set_yticks(rows, [setting_name(name) for name, _ in shares])
+        axes.set_yticks(rows, [setting_name(name) for name, _ in shares], parse_math=False)
         axes.set_ylim(len(shares) - 0.5, -0.5)
         axes.set_xlim(0, 1.1 * max(share for _, share in shares) or 1.0)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
@@ -122,7 +122,8 @@ def _slice_plot(study: TuningStudy, name: str, searched: Range | Choices, number
         else:
             places = _show_choices(axes, searched, settings)
         _draw_trials(axes, study, trials, places)
-        axes.set(xlabel=setting_name(name), ylabel=WRONG)
+        axes.set_xlabel(setting_name(name), parse_math=False)
+        axes.set_ylabel(WRONG)
         scale_for_ratios(axes, "y", "%")
         legend_above(figure)
     return Plot(
@@ -149,7 +150,8 @@ def _show_range(axes: Axes, searched: Range) -> None:
 def _show_choices(axes: Axes, searched: Choices, settings: Sequence[Setting]) -> list[float]:
     """Give each choice a place on the axis; return the trials' places, some beside each other."""
     labels = [setting_text(choice) for choice in searched.choices]
-    axes.set_xticks(range(len(labels)), labels, rotation=30 if len(labels) > _FEW_CHOICES else 0)
+    rotation = 0 if len(labels) <= _FEW_CHOICES else 30
+    axes.set_xticks(range(len(labels)), labels, rotation=rotation, parse_math=False)
     axes.set_xlim(-0.5, len(labels) - 0.5)
     return [
         searched.choices.index(setting) + (position % _PLACES - _PLACES // 2) * _SPREAD

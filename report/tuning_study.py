@@ -110,7 +110,7 @@ def _importances(study: TuningStudy) -> Section:
 def _space(study: TuningStudy) -> Section:
     rows = []
     for name, searched in study.space.items():
-        points = ", ".join(map(setting_text, searched.points()))
+        points = "; ".join(map(setting_text, searched.points()))  # widths have commas of their own
         if isinstance(searched, Range):
             among = f"{searched.low:.3g} to {searched.high:.3g}"
             rows.append((setting_name(name), among, "log" if searched.log else "linear", points))

@@ -159,8 +159,8 @@ def test_failures_are_told_where_there_are_some() -> None:
 
 def test_space_is_told_with_scales_and_points() -> None:
     rows = section("settings").tables[0].rows
-    assert rows[0] == ("lr", "0.001 to 1", "log", "0.001, 0.1")
-    assert rows[1] == ("widths", "64, 128,64", "choices", "64, 128,64")
+    assert rows[0] == ("lr", "0.001 to 1", "log", "0.001; 0.1")
+    assert rows[1] == ("widths", "64; 128,64", "choices", "64; 128,64")
     assert len(rows) == len(SPACE)
 
 
