@@ -71,11 +71,12 @@ def history_plot(study: TuningStudy) -> Plot:
 
 
 def slice_plots(study: TuningStudy) -> list[Plot]:
-    """Return a plot for each setting of which there is more than one to try."""
+    """Return a plot for each setting of which there was more than one to try, and one tried."""
     return [
         _slice_plot(study, name, searched, number)
         for number, (name, searched) in enumerate(study.space.items(), start=1)
         if isinstance(searched, Range) or len(searched.choices) > 1
+        if any(name in trial.settings for trial in _valued(study))
     ]
 
 

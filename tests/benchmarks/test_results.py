@@ -105,3 +105,6 @@ def test_expectation_is_told_only_for_what_was_measured(finished_run: Path) -> N
     assert expectation_for(mnist.model_copy(update={"subset": 0.5})) is None
     changed = named.settings.model_copy(update={"lr": 0.01})
     assert expectation_for(mnist.model_copy(update={"hyperparameters": changed})) is None
+    for update in ({"widths": (256, 128)}, {"dropout": 0.1}):
+        other = {"model": mnist.model.model_copy(update=update)}
+        assert expectation_for(mnist.model_copy(update=other)) is None

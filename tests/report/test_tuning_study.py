@@ -130,6 +130,7 @@ def test_slices_leave_out_trials_without_the_setting() -> None:
     without = TRIALS[1].model_copy(update={"settings": {"lr": 0.1}})
     plots = slice_plots(study_of(TRIALS[0], without))
     assert [len(plot.rows) for plot in plots] == [2, 1, 1]
+    assert [plot.columns[1] for plot in slice_plots(study_of(without, defaults=None))] == ["lr"]
 
 
 def test_importances_are_sorted_or_their_absence_is_explained() -> None:

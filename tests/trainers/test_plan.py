@@ -84,3 +84,19 @@ def test_dataset_of_one_class_is_refused(digits: Dataset) -> None:
     )
     with pytest.raises(UsageError, match="has one class"):
         planned(zeros)
+
+
+def test_widths_and_dropout_are_recorded_and_own_widths_are_not_named(digits: Dataset) -> None:
+    usual = planned(digits)[0].model
+    assert (usual.widths, usual.dropout, usual.choices) == (None, 0.0, ())
+    other = planned(digits, widths=[32, 32], dropout=0.5)[0].model
+    assert (other.widths, other.dropout) == ((32, 32), 0.5)
+    assert other.choices == ("widths 32,32", "dropout 0.5")
+    assert planned(digits, widths=[128, 64])[0].model == usual
+    assert planned(digits, model="lenet5", widths=[120, 84])[0].model.widths is None
+    assert planned(digits, model="resnet18")[0].model.widths is None
+
+
+def test_network_that_leaves_no_choice_is_refused(digits: Dataset) -> None:
+    with pytest.raises(UsageError, match="--widths: resnet18 has none"):
+        planned(digits, model="resnet18", widths=[64])
