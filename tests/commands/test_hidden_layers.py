@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from artifacts.json_records import read_record
 from artifacts.run_directory import RunDirectory
 from artifacts.training_records import ModelSpec, Recipe
 from commands.main import main
+from tests.trainers.runs import LONG, stop_at, train
 
 Capture = pytest.CaptureFixture[str]
 OTHER = ("--widths", "24,16,12", "--dropout", "0.2")
@@ -23,11 +25,6 @@ OTHER = ("--widths", "24,16,12", "--dropout", "0.2")
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def train(npz: Path, run: str, *options: str, model: str = "mlp", epochs: int = 4) -> int:
-    fixed = ["--dataset", str(npz), "--model", model, "--epochs", str(epochs), "--threads", "1"]
-    return main(["train", *fixed, "--run", run, *options])
 
 
 def printed(capsys: Capture, *arguments: str) -> Any:
@@ -40,8 +37,8 @@ def test_network_of_other_widths_and_dropout_is_proved(
     model: str, widths: tuple[int, ...], tiny_npz: Path, here: Path, capsys: Capture
 ) -> None:
     options = ["--widths", ",".join(map(str, widths)), "--dropout", "0.2"]
-    assert train(tiny_npz, "run", *options, model=model) == 0
-    run = RunDirectory(Path("run"))
+    run = RunDirectory(here / "run")
+    assert train(tiny_npz, run.root, *options, model=model, epochs=12) == 0
     spec = read_record(run.recipe, Recipe).model
     assert (spec.widths, spec.dropout) == (widths, 0.2)
     capsys.readouterr()
@@ -56,7 +53,7 @@ def test_network_of_other_widths_and_dropout_is_proved(
     assert evaluation["verdict"] == "pass"
     assert evaluation["parity"]["live"]["max_abs"] == 0
     assert evaluation["accuracy"]["top1"] > 0.5
-    assert printed(capsys, "verify", "--run", "run")["intact"]
+    assert printed(capsys, "verify", "run")["intact"]
     Image.new("L", (8, 8), 90).save("grey.png")
     assert printed(capsys, "predict", "grey.png", "--run", "run")
     assert main(["report", "run"]) == 0
@@ -78,39 +75,41 @@ def test_older_records_without_widths_are_read(finished_run: Path) -> None:
     assert spec == read_record(finished_run / "recipe.json", Recipe).model
 
 
-def test_training_is_resumed_with_the_same_layers_alone(
-    tiny_npz: Path, here: Path, capsys: Capture
+def test_training_with_dropout_is_resumed_bit_for_bit_and_with_the_same_layers_alone(
+    tiny_npz: Path, here: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert train(tiny_npz, "whole", *OTHER) == 0
-    assert train(tiny_npz, "parts", *OTHER) == 0
-    state = Path("parts/resume.pt").read_bytes()
+    assert train(tiny_npz, here / "whole", *OTHER, *LONG, epochs=3) == 0
+    with monkeypatch.context() as patch:
+        stop_at(4, 2, patch, signal.SIGTERM)
+        assert train(tiny_npz, here / "parts", *OTHER, *LONG, epochs=3) == 143
     for other in ((), ("--widths", "24,16,12"), ("--widths", "24,16", "--dropout", "0.2")):
         capsys.readouterr()
-        assert train(tiny_npz, "parts", *other, "--resume") == 2
+        assert train(tiny_npz, here / "parts", *other, *LONG, "--resume", epochs=3) == 2
         told = capsys.readouterr().err
         assert "was begun with model mlp (widths 24,16,12; dropout 0.2), not mlp" in told
-    assert Path("parts/resume.pt").read_bytes() == state
-    assert train(tiny_npz, "parts", *OTHER, "--resume") == 0
-    weights = [Path(run, "weights.safetensors").read_bytes() for run in ("whole", "parts")]
+    assert train(tiny_npz, here / "parts", *OTHER, *LONG, "--resume", epochs=3) == 0
+    weights = [(here / run / "weights.safetensors").read_bytes() for run in ("whole", "parts")]
     assert weights[0] == weights[1]
 
 
 def test_own_widths_said_are_the_same_training_as_not_said(
     tiny_npz: Path, finished_run: Path, here: Path
 ) -> None:
-    shutil.copytree(finished_run, "run")
-    assert train(tiny_npz, "run", "--widths", "128,64", "--dropout", "0", "--resume") == 0
-    assert read_record(Path("run/recipe.json"), Recipe).model.widths is None
+    shutil.copytree(finished_run, here / "run")
+    options = ("--widths", "128,64", "--dropout", "0", "--resume")
+    assert train(tiny_npz, here / "run", *options, epochs=4) == 0
+    assert read_record(here / "run" / "recipe.json", Recipe).model.widths is None
 
 
 def test_weights_of_such_a_network_begin_another_training(
     tiny_npz: Path, here: Path, capsys: Capture
 ) -> None:
-    assert train(tiny_npz, "first", *OTHER) == 0
+    assert train(tiny_npz, here / "first", *OTHER, epochs=1) == 0
     weights = ("--weights", "first/weights.safetensors")
-    assert train(tiny_npz, "second", *weights, "--widths", "24,16,12", epochs=1) == 0
+    same = ("--widths", "24,16,12")
+    assert train(tiny_npz, here / "second", *weights, *same, epochs=1) == 0
     capsys.readouterr()
-    assert train(tiny_npz, "third", *weights, epochs=1) == 4
+    assert train(tiny_npz, here / "third", *weights, epochs=1) == 4
     assert "tensor" in capsys.readouterr().err
 
 
@@ -124,12 +123,12 @@ def test_weights_of_such_a_network_begin_another_training(
         ("mlp", ("--widths", "0"), "wanted integers from 1 to 65536 with commas between"),
         ("mlp", ("--widths", "70000"), "wanted integers from 1 to 65536 with commas between"),
         ("mlp", ("--dropout", "1"), "1.0 is not in the range 0<=x<1"),
-        ("mlp", ("--dropout", "nan"), "nan"),
+        ("mlp", ("--dropout", "nan"), "wanted a finite number, found nan"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_is_written(
     model: str, options: tuple[str, ...], told: str, tiny_npz: Path, here: Path, capsys: Capture
 ) -> None:
-    assert train(tiny_npz, "run", *options, model=model) == 2
+    assert train(tiny_npz, here / "run", *options, model=model) == 2
     assert told in capsys.readouterr().err
-    assert not Path("run").exists()
+    assert not (here / "run").exists()
