@@ -33,6 +33,7 @@ from benchmarks.serving_tables import SERVING, serving_table
 from benchmarks.start_up_tables import START_UP, start_up_table
 from benchmarks.targets import outcome
 from benchmarks.training_tables import TRAINING, training_table
+from benchmarks.tuning_tables import TUNING, tuning_table
 from benchmarks.zoo_tables import ZOO, zoo_table
 from storage.writing import write_bytes
 
@@ -100,6 +101,7 @@ def _sections() -> tuple[Section, ...]:
     return (
         Section(ACCURACY, "accuracy-*.json", _accuracy),
         Section(ABLATION, "ablation-*.json", _each(_ablation)),
+        Section(TUNING, "tuning.json", _each(tuning_table)),
         Section(TRAINING, "training-speed.json", _each(training_table)),
         Section(THREADS, "threads*.json", _threads),
         Section(EVALUATIONS, "evaluation-*-cpu.json", evaluation_table),

@@ -66,3 +66,15 @@ def chosen_widths(name: str, widths: Sequence[int] | None, dropout: float = 0.0)
         found = ",".join(map(str, widths))
         raise UsageError("--widths", f"wanted each from 1 to {LARGEST_WIDTH}, found {found}")
     return tuple(widths)
+
+
+def recorded_widths(
+    name: str, widths: Sequence[int] | None, dropout: float = 0.0
+) -> tuple[int, ...] | None:
+    """Return the same for a record: None for the network's own, so that one network has one record.
+
+    Raises:
+        UsageError: as `chosen_widths` does.
+    """
+    chosen = chosen_widths(name, widths, dropout)
+    return None if chosen == chosen_widths(name, None) else chosen

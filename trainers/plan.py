@@ -15,7 +15,7 @@ from data import Dataset
 from data.splits import TrainingIndices, training_indices
 from errors import UsageError
 from models import NetworkName
-from models.hidden_layers import chosen_widths
+from models.hidden_layers import recorded_widths
 from trainers.pixel_statistics import pixel_statistics
 from trainers.recipes import default_precision, named_recipe
 
@@ -57,7 +57,7 @@ def planned_training(
         UsageError: the fractions leave no examples, a value is out of its range, or the network
             leaves no choice of widths or dropout.
     """
-    chosen = chosen_widths(network.name, widths, dropout)
+    recorded = recorded_widths(network.name, widths, dropout)
     if len(dataset.classes) < 2:
         found = "one class" if dataset.labelled else "no labels"
         raise UsageError("--dataset", f"{spec.source} has {found}; a classifier needs two classes")
@@ -84,8 +84,7 @@ def planned_training(
             image_size=(height, width),
             file=network.file,
             file_sha256=network.file_sha256,
-            # Its own are not named, so that one network has one record.
-            widths=None if chosen == chosen_widths(network.name, None) else chosen,
+            widths=recorded,
             dropout=dropout,
         ),
         dataset=spec,
