@@ -20,7 +20,13 @@ from errors import UsageError
 from models import NetworkName, build
 from models.classifier import Classifier
 from models.cost import parameter_count
-from models.foreign_weights import ForeignWeights, class_count, load_foreign, read_weights
+from models.foreign_weights import (
+    ForeignWeights,
+    class_count,
+    hidden_widths,
+    load_foreign,
+    read_weights,
+)
 from models.trial import require_logits
 from models.weights import copied_weights, write_weights
 from storage.writing import replacing_together
@@ -92,13 +98,16 @@ def imported_network(
 
 def _model_spec(network: NetworkName, found: ForeignWeights, dataset: Dataset) -> ModelSpec:
     channels, height, width = dataset.image_shape
+    size = height, width
+    widths = hidden_widths(found, network, channels, size)
     return ModelSpec(
         name=network.name,
-        num_classes=class_count(found, network, channels, (height, width)),
+        num_classes=class_count(found, network, channels, size, widths),
         in_channels=channels,
-        image_size=(height, width),
+        image_size=size,
         file=network.file,
         file_sha256=network.file_sha256,
+        widths=widths,
     )
 
 

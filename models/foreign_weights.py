@@ -13,7 +13,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from errors import ArtifactError
+from errors import ArtifactError, UsageError
+from models.hidden_layers import HIDDEN_LAYERS, recorded_widths
 from models.libraries import AUXILIARY
 from models.meta import built_without_numbers
 from models.names import NetworkName
@@ -121,15 +122,39 @@ def head_names(
     return frozenset(key for key in two if two[key] != three.get(key))
 
 
-def class_count(
+def hidden_widths(
     weights: ForeignWeights, name: NetworkName, in_channels: int, image_size: tuple[int, int]
+) -> tuple[int, ...] | None:
+    """Return which widths the weights are for; None: the network's own, or they do not say it."""
+    if name.name not in HIDDEN_LAYERS:
+        return None
+    own = _shapes(name, 2, in_channels, image_size)
+    matrices = {
+        key: tensor
+        for key, tensor in _by_own_names(weights.tensors, own.keys()).items()
+        if key.endswith(".weight") and tensor.dim() == 2
+    }
+    # In the order of the layers: of an MLP 1, 3, ... 11; of LeNet-5 c5, f6, output.
+    ordered = sorted(matrices, key=lambda key: (len(key), key))
+    try:
+        return recorded_widths(name.name, [int(matrices[key].shape[0]) for key in ordered[:-1]])
+    except UsageError:  # of no such network, which is told when they are loaded
+        return None
+
+
+def class_count(
+    weights: ForeignWeights,
+    name: NetworkName,
+    in_channels: int,
+    image_size: tuple[int, int],
+    widths: Sequence[int] | None = None,
 ) -> int:
     """Return how many classes the weights are for.
 
     Raises:
         ArtifactError: they do not say it: no tensor of the head is among them.
     """
-    two, three = (_shapes(name, classes, in_channels, image_size) for classes in (2, 3))
+    two, three = (_shapes(name, classes, in_channels, image_size, widths) for classes in (2, 3))
     tensors = _by_own_names(weights.tensors, two.keys())
     for key in sorted(two):
         found = tensors.get(key)

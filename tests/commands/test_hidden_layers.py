@@ -8,12 +8,14 @@ from typing import Any
 
 import onnx
 import pytest
+import torch
 from onnx import numpy_helper
 from PIL import Image
+from safetensors.torch import load_file
 
 from artifacts.json_records import read_record
 from artifacts.run_directory import RunDirectory
-from artifacts.training_records import ModelSpec, Recipe
+from artifacts.training_records import Imported, ModelSpec, Recipe
 from commands.main import main
 from tests.trainers.runs import LONG, stop_at, train
 
@@ -111,6 +113,22 @@ def test_weights_of_such_a_network_begin_another_training(
     capsys.readouterr()
     assert train(tiny_npz, here / "third", *weights, epochs=1) == 4
     assert "tensor" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("model", "widths"), [("mlp", "24,16,12"), ("lenet5", "24,16")])
+def test_weights_from_elsewhere_say_their_widths_themselves(
+    model: str, widths: str, tiny_npz: Path, here: Path, capsys: Capture
+) -> None:
+    assert train(tiny_npz, here / "ours", "--widths", widths, model=model, epochs=1) == 0
+    tensors = load_file("ours/weights.safetensors")
+    network = {key.removeprefix("network."): t for key, t in tensors.items() if "network" in key}
+    torch.save(network, "theirs.pt")
+    capsys.readouterr()
+    theirs = ["--checkpoint", "theirs.pt", "--model", model, "--dataset", str(tiny_npz)]
+    printed(capsys, "export", *theirs, "--run", "theirs")
+    record = read_record(Path("theirs/imported.json"), Imported)
+    assert record.model.widths == tuple(int(width) for width in widths.split(","))
+    assert printed(capsys, "evaluate", "--run", "theirs", "--no-latency")["verdict"] == "pass"
 
 
 @pytest.mark.parametrize(

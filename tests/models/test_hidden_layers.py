@@ -1,6 +1,7 @@
 """Networks with hidden layers of other widths, and with dropout."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from errors import UsageError
 from models import MODEL_NAMES, build
 from models.classifier import Classifier
 from models.cost import parameter_count
-from models.foreign_weights import head_names
+from models.foreign_weights import ForeignWeights, class_count, head_names, hidden_widths
 from models.hidden_layers import HIDDEN_LAYERS, LARGEST_WIDTH, chosen_widths
 from models.names import network_name
 
@@ -133,3 +134,33 @@ def test_what_a_network_cannot_have_is_refused(
     with pytest.raises(UsageError) as caught:
         network(name, widths, dropout)
     assert str(caught.value) == told
+
+
+@pytest.mark.parametrize(
+    ("name", "widths"),
+    [
+        ("mlp", (5,)),
+        ("mlp", (6, 4, 8, 3, 9, 7)),
+        ("lenet5", (9, 7)),
+        ("mlp", None),
+        ("logistic", None),
+    ],
+)
+@pytest.mark.parametrize("prefix", ["", "network.", "module."])
+def test_widths_and_classes_are_found_in_weights_from_elsewhere(
+    name: str, widths: tuple[int, ...] | None, prefix: str
+) -> None:
+    tensors = network(name, widths, classes=4).network.state_dict()
+    weights = ForeignWeights(
+        path=Path("net.pt"), tensors={f"{prefix}{key}": value for key, value in tensors.items()}
+    )
+    named = network_name(name)
+    assert hidden_widths(weights, named, *GREY) == widths
+    assert class_count(weights, named, *GREY, widths) == 4
+
+
+def test_weights_of_no_such_network_say_no_widths() -> None:
+    deep = {f"{2 * number + 1}.weight": torch.zeros(3, 3) for number in range(12)}
+    for tensors in (deep, {"1.weight": torch.zeros(3, 784)}, {"other": torch.zeros(2)}):
+        weights = ForeignWeights(path=Path("net.pt"), tensors=tensors)
+        assert hidden_widths(weights, network_name("mlp"), *GREY) is None
