@@ -57,26 +57,27 @@ def doubts_of(study: TuningStudy) -> list[str]:
     notes = [
         "Intervals are Wilson's, of each trial by itself. But the best one was chosen because it"
         f" did best on these {count(examples, 'image')}, which flatters it. If all"
-        f" {count(candidates, 'trial')} were equally good, the best would still be ahead of any"
-        f" other one by {100 * chance.mean:.2f} points on average, and by more than"
-        f" {100 * chance.rare:.2f} in one search of twenty. The trials share their images, which"
-        " makes such leads smaller: these two numbers are bounds."
+        f" {count(candidates, 'trial')} were equally good, the best would still be ahead of one that"
+        f" was named beforehand, as the recipe's was, by {100 * chance.mean:.2f} points on average,"
+        f" and by more than {100 * chance.rare:.2f} in one search of twenty. Trials that share"
+        " their images differ less by chance than that: these two numbers are bounds."
     ]
     if defaults is not None and defaults.value is not None and best.number != defaults.number:
         lead = best.value - defaults.value
         notes.append(
             f"The lead over the recipe's own settings is {100 * lead:.2f} points: "
             + (
-                "more than a choice among equals would give but once in twenty searches."
+                "more than choosing among equals would give but once in twenty searches."
                 if lead > chance.rare
-                else "a choice among equals may well give as much, so this search does not show"
+                else "choosing among equals may well give as much, so this search does not show"
                 " that anything is better than the recipe."
             )
         )
     notes.append(
-        "Each trial was trained once, with one seed, and is told by its best epoch; another seed"
-        " would move all figures. The test split was not touched. What the best settings are worth"
-        " is told by training with them, and evaluating once on that split: begin with"
+        "Chance of another kind is not in these numbers: each trial was trained once, with one"
+        " seed, and is told by its best epoch. The test split was not touched. What the best"
+        " settings are worth is told by training with them, with other seeds too, and evaluating"
+        " each network once on that split; begin with"
         f" {pasteable('train', f'--from-study={study.name}')}."
     )
     return notes
