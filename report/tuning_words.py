@@ -57,10 +57,11 @@ def doubts_of(study: TuningStudy) -> list[str]:
     notes = [
         "Intervals are Wilson's, of each trial by itself. But the best one was chosen because it"
         f" did best on these {count(examples, 'image')}, which flatters it. If all"
-        f" {count(candidates, 'trial')} were equally good, the best would still be ahead of one that"
-        f" was named beforehand, as the recipe's was, by {100 * chance.mean:.2f} points on average,"
-        f" and by more than {100 * chance.rare:.2f} in one search of twenty. Trials that share"
-        " their images differ less by chance than that: these two numbers are bounds."
+        f" {count(candidates, 'trial')} were equally good, the best would still be ahead of one"
+        " named beforehand, as the recipe's own is, by"
+        f" {100 * chance.mean:.2f} points on average, and by more than {100 * chance.rare:.2f} in"
+        " one search of twenty. Trials that share their images differ less by chance than that:"
+        " these two numbers are bounds."
     ]
     if defaults is not None and defaults.value is not None and best.number != defaults.number:
         lead = best.value - defaults.value
