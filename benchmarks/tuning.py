@@ -31,6 +31,7 @@ from benchmarks.targets import Target
 # not mostly chance.
 SUBSET, VAL_SPLIT = 1 / 3, 0.5
 TRIALS, EPOCHS, SEEDS = 30, 10, 3
+THREADS = ("--threads", "1")  # of each process, of which several run at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,9 @@ def searched(place: Place, sampler: Sampler, seed: int, trials: int) -> dict[str
     place.command("tune", *place.common, *options, "--study", str(study.root))
     found = read_record(study.record, TuningStudy)
     run = RunDirectory(place.folder / f"{sampler}-{seed}-best")
-    place.command("train", "--from-study", str(study.root), "--run", str(run.root))
+    # With as many threads as the trials had, for the same sums in the same order.
+    same = ("--from-study", str(study.root), *THREADS)
+    place.command("train", *same, "--run", str(run.root))
     result = summary(found) | {"sampler": sampler, "seed": seed} | place.tested(run)
     if result["val_accuracy"] != result["best_values"][-1]:
         raise click.ClickException(f"{study.root.name}: trained again, the best is another network")
@@ -134,16 +137,12 @@ def command(data_dir: Path, jobs: int, trials: int, epochs: int, seeds: int, out
     """Search with each sampler and several seeds; write what was found."""
     head = measurement_head()
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
-        common = {
-            "--model": "mlp",
-            "--dataset": "mnist",
-            "--data-dir": str(data_dir.resolve()),
-            "--epochs": str(epochs),
-            "--subset": repr(SUBSET),
-            "--val-split": repr(VAL_SPLIT),
-            "--threads": "1",  # of each process, of which several run at once
-        }
-        place = Place(folder=Path(folder), common=tuple(itertools.chain(*common.items())))
+        common = (
+            *("--model", "mlp", "--dataset", "mnist", "--data-dir", str(data_dir.resolve())),
+            *("--epochs", str(epochs), "--subset", repr(SUBSET), "--val-split", repr(VAL_SPLIT)),
+            *THREADS,
+        )
+        place = Place(folder=Path(folder), common=common)
 
         def recipe(seed: int) -> dict[str, Any]:
             run = RunDirectory(place.folder / f"recipe-{seed}")

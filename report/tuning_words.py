@@ -79,7 +79,8 @@ def doubts_of(study: TuningStudy) -> list[str]:
         " seed, and is told by its best epoch. The test split was not touched. What the best"
         " settings are worth is told by training with them, with other seeds too, and evaluating"
         " each network once on that split; begin with"
-        f" {pasteable('train', f'--from-study={study.name}')}."
+        f" {pasteable('train', f'--from-study={study.name}')} (or with the path of the search's"
+        " directory, if that is not in runs/)."
     )
     return notes
 
