@@ -1,6 +1,6 @@
 """A search in which much happened, for tests to change one thing of."""
 
-from artifacts.tuning_records import Choices, Range, Trial, TuningStudy
+from artifacts.tuning_records import Choices, Range, Trial, TrialState, TuningStudy
 from tests.artifacts.conftest import ENVIRONMENT, RECIPE
 
 SPACE: dict[str, Range | Choices] = {
@@ -11,11 +11,13 @@ SPACE: dict[str, Range | Choices] = {
 }
 
 
-def trial(number: int, *accuracies: float, state: str = "complete", lr: float = 0.05) -> Trial:
+def trial(
+    number: int, *accuracies: float, state: TrialState = "complete", lr: float = 0.05
+) -> Trial:
     has_value = state in ("complete", "pruned")
     return Trial(
         number=number,
-        state=state,  # type: ignore[arg-type]
+        state=state,
         settings={"lr": lr, "widths": "128,64", "dropout": 0.1 * (number % 3), "optimizer": "sgd"},
         val_accuracy=accuracies,
         value=max(accuracies) if has_value else None,
