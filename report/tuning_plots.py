@@ -10,7 +10,7 @@ from artifacts.tuning_records import Choices, Range, Setting, Trial, TuningStudy
 from report.drawing import INK, MUTED, SERIES, Plot, legend_above, new_figure, scale_for_ratios
 from report.numbers import percent
 
-WRONG = "wrong of the validation split"
+ERROR = "validation error"
 _FEW_CHOICES = 6  # whose names fit beside each other
 _SPREAD = 0.06  # of choices, between trials that took the same one
 _PLACES = 5  # beside each other
@@ -47,7 +47,7 @@ def history_plot(study: TuningStudy) -> Plot:
                 linestyle=(0, (2, 2)),
                 label="the recipe's own settings",
             )
-        axes.set(xlabel="trial", ylabel=WRONG)
+        axes.set(xlabel="trial", ylabel=ERROR)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         scale_for_ratios(axes, "y", "%")
         legend_above(figure, columns=2)
@@ -124,7 +124,7 @@ def _slice_plot(study: TuningStudy, name: str, searched: Range | Choices, number
             places = _show_choices(axes, searched, settings)
         _draw_trials(axes, study, trials, places)
         axes.set_xlabel(setting_name(name), parse_math=False)
-        axes.set_ylabel(WRONG)
+        axes.set_ylabel(ERROR)
         scale_for_ratios(axes, "y", "%")
         legend_above(figure)
     return Plot(
