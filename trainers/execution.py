@@ -6,7 +6,13 @@ from collections.abc import Iterator
 
 import torch
 
+from artifacts.environment import usable_cpus
+from artifacts.training_records import Recipe
 from errors import UnusableError, UsageError
+from models import build
+from models.cost import multiply_adds
+from models.user_code import told_by_line
+from trainers.processes import Processes
 
 # Forward multiply-adds of a step that a thread must have to be worth its start and its wait.
 MULTIPLY_ADDS_PER_THREAD = 3_000_000
@@ -20,6 +26,18 @@ def thread_count(multiply_adds_of_step: int, cpus: int) -> int:
     order sums run, so two runs of one recipe must not come to different ones.
     """
     return max(1, min(cpus, multiply_adds_of_step // MULTIPLY_ADDS_PER_THREAD))
+
+
+def threads_for(recipe: Recipe, processes: Processes) -> int:
+    """Return how many threads each process of a training computes with, unless the user says so."""
+    cpus = usable_cpus() // processes.local_count
+    if processes.device.type != "cpu":
+        return max(1, cpus)
+    network = build(**recipe.model.model_dump())
+    images = recipe.hyperparameters.batch_size / processes.count
+    with told_by_line(recipe.model.name):
+        work = int(images * multiply_adds(network, recipe.dataset.image_shape))
+    return thread_count(work, cpus)
 
 
 @contextlib.contextmanager

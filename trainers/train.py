@@ -1,34 +1,26 @@
 """A training from start to record: what `train` does once the options are read."""
 
 import logging
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from artifacts.environment import usable_cpus
 from artifacts.json_records import write_record
 from artifacts.run_directory import RunDirectory
 from artifacts.training_records import Epoch, Recipe, Training
-from data import Dataset, Split
+from data import Dataset
 from data.splits import TrainingIndices
 from errors import UnfinishedError
-from models import build
-from models.cost import multiply_adds
 from models.user_code import told_by_line
 from storage.space import require_space
 from storage.writing import write_bytes
 from trainers.batches import batches_in_chunk
 from trainers.checkpoints import load_resume_state, save_resume_state
-from trainers.examples import Examples, examples_from_split
-from trainers.execution import compiler_errors_told, set_determinism, thread_count
-from trainers.loop import measured, train_epoch, validate
-from trainers.position import result_of_epoch
+from trainers.epochs import TrainingExamples, one_epoch, training_examples
+from trainers.execution import compiler_errors_told, set_determinism, threads_for
 from trainers.processes import Processes
 from trainers.progress import Progress, resumed_progress, started_progress
 from trainers.publish import Execution, publish
@@ -91,7 +83,7 @@ def train(
         deterministic = device.type == "cpu"
     set_determinism(deterministic, device)
     state = load_resume_state(run.resume) if resume else None
-    threads = options.threads or (state.threads if state else _threads_for(recipe, processes))
+    threads = options.threads or (state.threads if state else threads_for(recipe, processes))
     torch.set_num_threads(threads)
     if state is None:
         progress = started_progress(recipe, processes, compiled=options.compiled)
@@ -105,7 +97,13 @@ def train(
             hint="free some space, or name a run directory on another disk with --run",
         )
     _tell_beginning(progress, run, resume=resume)
-    examples = _examples(dataset, indices, device, options)
+    examples = training_examples(
+        dataset,
+        indices,
+        device,
+        memory_bytes=options.memory_bytes,
+        with_test=options.test_curve,
+    )
     saver = _Saver(run, progress, threads, stop_requested)
     with compiler_errors_told(), told_by_line(recipe.model.name):
         while not progress.is_finished:
@@ -124,30 +122,6 @@ def train(
         streamed=examples.train.streamed,
     )
     return publish(progress, run, execution, command)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _TrainingExamples:
-    """What a training looks at; `test` is None where its history is to do without."""
-
-    train: Examples
-    validation: Examples
-    test: Examples | None
-
-
-def _examples(
-    dataset: Dataset, indices: TrainingIndices, device: torch.device, options: ExecutionOptions
-) -> _TrainingExamples:
-    def chosen(split: Split, rows: NDArray[np.int64]) -> Examples:
-        return examples_from_split(
-            split.images, split.labels, rows, device, memory_bytes=options.memory_bytes
-        )
-
-    return _TrainingExamples(
-        train=chosen(dataset.train, indices.train),
-        validation=chosen(dataset.train, indices.validation),
-        test=chosen(dataset.test, np.arange(len(dataset.test))) if options.test_curve else None,
-    )
 
 
 class _Saver:
@@ -201,58 +175,16 @@ class _Saver:
 
 def _one_epoch(
     progress: Progress,
-    examples: _TrainingExamples,
+    examples: TrainingExamples,
     saver: _Saver,
     watchers: Sequence[Watcher],
 ) -> Epoch:
-    recipe, processes, position = progress.recipe, progress.processes, progress.position
-    settings = recipe.hyperparameters
-    start = time.perf_counter() - position.seconds
-
-    def after_batch() -> None:
+    def after_batch(seconds: float) -> None:
         for watcher in watchers:
-            watcher.on_batch(position.batches, progress.batches)
-        saver.save_if_due(time.perf_counter() - start)
+            watcher.on_batch(progress.position.batches, progress.batches)
+        saver.save_if_due(seconds)
 
-    train_epoch(
-        progress.trainee,
-        examples.train,
-        position,
-        settings=settings,
-        seed=recipe.seed,
-        processes=processes,
-        after_batch=after_batch,
-    )
-    trained = result_of_epoch(position, len(examples.train), processes)
-    train_seconds = time.perf_counter() - start
-    network = progress.validated_network()
-    validated = validate(network, examples.validation, settings, processes)
-    seconds = time.perf_counter() - start
-    tested = measured(network, examples.test, settings, processes) if examples.test else None
-    epoch = Epoch(
-        epoch=position.epoch,
-        learning_rate=progress.trainee.optimizer.param_groups[0]["lr"],
-        train_loss=trained.loss,
-        train_accuracy=trained.accuracy,
-        val_loss=validated.loss,
-        val_accuracy=validated.accuracy,
-        test_loss=tested.loss if tested and math.isfinite(tested.loss) else None,
-        test_accuracy=tested.accuracy if tested else None,
-        seconds=seconds,
-        images_per_second=trained.examples / train_seconds,
-    )
-    progress.end_epoch(epoch, validated)
-    return epoch
-
-
-def _threads_for(recipe: Recipe, processes: Processes) -> int:
-    if processes.device.type != "cpu":
-        return max(1, usable_cpus() // processes.local_count)
-    network = build(**recipe.model.model_dump())
-    images = recipe.hyperparameters.batch_size / processes.count
-    with told_by_line(recipe.model.name):
-        work = int(images * multiply_adds(network, recipe.dataset.image_shape))
-    return thread_count(work, usable_cpus() // processes.local_count)
+    return one_epoch(progress, examples, after_batch=after_batch)
 
 
 def _tell_beginning(progress: Progress, run: RunDirectory, *, resume: bool) -> None:
