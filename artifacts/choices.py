@@ -67,6 +67,8 @@ OPSETS = (18, 25)
 DEFAULT_OPSET = 20
 BF16_OPSET = 22  # the first whose Conv and MaxPool take bfloat16
 
+MOST_TRIALS = 10_000  # of a search
+
 # Points of accuracy that a reduced precision may cost: on the validation split when it is made,
 # on the test split when it is proved.
 MAX_ACCURACY_DROP = 0.5

@@ -1,5 +1,6 @@
 """The directory of a study: the names of its files, and which study it is of."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -7,7 +8,7 @@ from typing import Literal
 from pydantic import ConfigDict
 
 from artifacts.json_records import Record, read_record
-from artifacts.run_directory import RUNS, STUDY_JOURNAL, STUDY_RECORD
+from artifacts.run_directory import RUNS, STUDY_JOURNAL, STUDY_RECORD, default_run
 from untrusted.files import is_there
 
 StudyKind = Literal["losses", "convexity", "architectures", "tune"]
@@ -46,6 +47,17 @@ class StudyDirectory:
 def default_study(kind: StudyKind) -> StudyDirectory:
     """Return runs/study-<kind>."""
     return StudyDirectory(RUNS / f"study-{kind}")
+
+
+def default_search(dataset_name: str, model_name: str) -> StudyDirectory:
+    """Return runs/tune-<dataset>-<model>."""
+    return StudyDirectory(default_run(f"tune-{dataset_name}", model_name).root)
+
+
+def named_study(text: str) -> StudyDirectory:
+    """Return runs/<text>, or where the text is a path, that."""
+    is_path = os.sep in text or bool(os.altsep and os.altsep in text) or text in (".", "..")
+    return StudyDirectory(Path(text) if is_path else RUNS / text)
 
 
 def is_study(place: Path) -> bool:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from artifacts.choices import Pruner, Sampler
+from artifacts.choices import MOST_TRIALS, Pruner, Sampler
 from artifacts.environment import Environment
 from artifacts.json_records import MOST, SCHEMA, Count, Duration, Positive, Record, Share
 from artifacts.training_records import Recipe
@@ -13,7 +13,6 @@ Word = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 # Of a searched hyperparameter; widths are a word such as "128,64".
 Setting = Annotated[int, Field(ge=-MOST, le=MOST)] | float | Word
 TrialState = Literal["complete", "pruned", "failed", "running"]
-MOST_TRIALS = 10_000
 MOST_CHOICES = 1_000
 
 

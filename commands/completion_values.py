@@ -1,6 +1,7 @@
 """What the shell completes after an option that takes more than a fixed choice of words."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import click
 from click.shell_completion import CompletionItem
@@ -41,6 +42,14 @@ def datasets(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> I
 def runs(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
     """Complete a run directory of ./runs, or any other directory."""
     return _matching(_directories_with(*RUN_RECORDS), incomplete, "dir")
+
+
+def searches(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
+    """Complete the name of a study of ./runs, or a directory."""
+    from artifacts.run_directory import STUDY_RECORD
+
+    names = [Path(directory).name for directory in _directories_with(STUDY_RECORD)]
+    return _matching(names, incomplete, "dir")
 
 
 def runs_and_studies(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:

@@ -23,7 +23,8 @@ from errors import OnnxproofError, UnfinishedError, UsageError
 # In the order of --help.
 COMMANDS = (
     *("train", "export", "evaluate", "predict", "serve", "verify"),
-    *("compare", "report", "pipeline", "study", "models", "datasets", "doctor", "completion"),
+    *("compare", "report", "pipeline", "tune", "study"),
+    *("models", "datasets", "doctor", "completion"),
 )
 # A signal that comes again so soon is the same one: of a terminal and of what watches over us, say.
 # Raised twice, the second would hit the telling of the first.

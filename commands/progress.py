@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Ta
 from rich.text import Text
 
 from artifacts.training_records import Epoch
+from artifacts.tuning_records import Trial, TuningStudy
 from commands.console import log, messages
 
 DRAW_EVERY_SECONDS = 0.05
@@ -147,6 +148,47 @@ class TrainingProgress:
             epoch.seconds,
             f"{epoch.images_per_second:,.0f}",
         )
+
+
+class SearchProgress:
+    """Tells how a search goes on: a bar for a trial's steps, a line for each trial."""
+
+    def __init__(self, steps: StepProgress) -> None:
+        self._steps = steps
+        self._best = ""
+
+    def on_batch(self, number: int, done: int, total: int) -> None:
+        """Move the bar."""
+        self._steps(f"trial {number}{self._best}", done, total)
+
+    def on_trial(self, trial: Trial, study: TuningStudy) -> None:
+        """Print the trial's line, with its settings and the best value so far."""
+        best = study.trial(study.best)
+        self._best = "" if best is None else f", best {100 * (best.value or 0):.2f}%"
+        value = f"{100 * trial.value:.2f}%" if trial.value is not None else ""
+        settings = " ".join(
+            f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}"
+            for name, value in trial.settings.items()
+        )
+        log.info(
+            "trial %*d of %d  %-8s %6s%s  %.1f s  %s%s",
+            len(str(study.wanted - 1)),
+            trial.number,
+            study.wanted,
+            trial.state,
+            value,
+            self._best,
+            trial.seconds,
+            settings,
+            f"  {trial.failure}" if trial.failure else "",
+        )
+
+
+@contextlib.contextmanager
+def search_progress() -> Iterator[SearchProgress]:
+    """Show a search while the block runs."""
+    with step_progress("search") as steps:
+        yield SearchProgress(steps)
 
 
 @contextlib.contextmanager

@@ -26,7 +26,10 @@ from trainers.processes import Processes
 from trainers.resume_checks import require_fitting, require_optimizer
 
 # Compared part by part, or following from what is compared.
-_NOT_COMPARED = ("dataset", "model", "hyperparameters", "initial_weights", "mean", "std")
+_NOT_COMPARED = (
+    *("dataset", "model", "hyperparameters", "initial_weights", "mean", "std"),
+    "searched",  # the settings themselves are compared
+)
 
 
 @dataclass(kw_only=True)
@@ -157,7 +160,7 @@ def resumed_progress(
     """
     progress = started_progress(recipe, processes, compiled=compiled)
     try:
-        differences = _differences(
+        differences = recipe_differences(
             Recipe.model_validate_json(state.recipe_json, strict=True), recipe
         )
         if differences:
@@ -261,7 +264,7 @@ def _rank(validated: PassResult) -> tuple[int, float]:
     return validated.correct, -validated.loss_sum
 
 
-def _differences(begun: Recipe, wanted: Recipe) -> list[str]:
+def recipe_differences(begun: Recipe, wanted: Recipe) -> list[str]:
     """Return what decides a training and differs; where the dataset lies does not decide it."""
     pairs = {
         "dataset": (_dataset(begun), _dataset(wanted)),
