@@ -102,6 +102,14 @@ class InitialWeights(Record):
     sha256: Sha256
 
 
+class SearchedTrial(Record):
+    """The trial of a search for hyperparameters whose settings a training took."""
+
+    study: str  # its name
+    study_sha256: Sha256  # of study.json
+    trial: Count
+
+
 class Recipe(Record):
     """recipe.json: everything that decided the training."""
 
@@ -118,6 +126,7 @@ class Recipe(Record):
     val_examples: Positive
     mean: tuple[float, ...]  # that the network is normalized by, one a channel, in 0..255
     std: tuple[Deviation, ...]
+    searched: SearchedTrial | None = None  # where its settings come from, but those of options
 
 
 class Imported(Record):

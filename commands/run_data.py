@@ -70,10 +70,10 @@ def dataset_spec(
 
 
 def dataset_of_run(spec: DatasetSpec, source: str | None, data_dir: Path | None) -> Dataset:
-    """Return the dataset that a run was made on.
+    """Return the dataset that a run, or a search, was made on.
 
     Args:
-        spec: what the run recorded.
+        spec: what was recorded of it.
         source: where the dataset is now, if it was moved.
         data_dir: the same for datasets with a name.
 

@@ -13,6 +13,7 @@ from artifacts.choices import (
     RecipeName,
 )
 from artifacts.shell import pasteable
+from commands.completion_values import searches
 from commands.networks import hidden_layer_options, model_option, pretrained_option
 from commands.options import (
     LARGEST_BATCH,
@@ -28,6 +29,13 @@ from commands.options import (
 
 @click.command("train")
 @model_option("lenet5")
+@click.option(
+    "--from-study",
+    metavar="NAME|DIR",
+    shell_complete=searches,
+    help="Train the best trial of a search by `tune`: its network, dataset and settings, but for"
+    " the options that are given.",
+)
 @hidden_layer_options
 @click.option(
     "--weights",
@@ -124,6 +132,7 @@ from commands.options import (
 @output_options
 def command(
     model: str,
+    from_study: str | None,
     widths: tuple[int, ...] | None,
     dropout: float,
     weights: Path | None,
@@ -208,6 +217,10 @@ def command(
         tensorboard=tensorboard,
         test_curve=test_curve,
     )
+    if from_study is not None:
+        from commands.from_study import given_options, options_with_best_trial
+
+        options = options_with_best_trial(options, from_study, given_options())
     written, training = train_step(options)
     if training is None:
         return  # another of the processes that train together tells the result
@@ -218,7 +231,7 @@ def command(
     to_expect = [("expect", expected.in_words())] if expected else []
     watch = [("watch", f"tensorboard --logdir {written.tensorboard}")] if tensorboard else []
     print_pairs(
-        f"trained {model} on {dataset}",
+        f"trained {options.model} on {options.dataset}",
         [
             ("parameters", f"{training.parameters:,}"),
             ("best epoch", f"{training.best_epoch} of {training.epochs}"),

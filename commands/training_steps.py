@@ -10,13 +10,14 @@ import click
 from artifacts.choices import RecipeName
 from artifacts.run_directory import RunDirectory, remember_last_run
 from artifacts.run_lock import locked_run
-from artifacts.training_records import Training
+from artifacts.training_records import DatasetSpec, SearchedTrial, Training
 from commands.main import Invocation, command_line
 from commands.networks import ChosenNetwork, chosen_network
 from commands.progress import loading, step_progress, training_progress
-from commands.run_data import dataset_spec, run_for
+from commands.run_data import dataset_of_run, dataset_spec, run_for
 from data import Dataset, load_dataset
 from errors import UsageError
+from models import NetworkName
 
 if TYPE_CHECKING:  # at run time these load torch
     from trainers.processes import Processes
@@ -49,6 +50,11 @@ class TrainingOptions:
     resume: bool = False
     tensorboard: bool = False
     test_curve: bool | None = None  # None: where the recipe has it
+    # Of --from-study: the network, so that `model` need not be understood; which dataset it must
+    # be; the trial.
+    network: NetworkName | None = None
+    recorded_dataset: DatasetSpec | None = None
+    searched: SearchedTrial | None = None
 
 
 def train_step(options: TrainingOptions) -> tuple[RunDirectory, Training | None]:
@@ -64,21 +70,28 @@ def train_step(options: TrainingOptions) -> tuple[RunDirectory, Training | None]
             processes.first_on_each_machine(),  # prepares dataset and weights for the others
             step_progress("dataset and weights") if processes.writes else contextlib.nullcontext(),
         ):
-            dataset = load_dataset(
-                options.dataset, data_dir=options.data_dir, image_size=options.image_size
-            )
-            chosen = chosen_network(
-                options.model,
-                weights=options.weights,
-                pretrained=options.pretrained,
-                option="--weights",
-            )
+            dataset = _dataset(options)
+            chosen = _network(options)
         run = run_for(options.run, dataset, chosen.network)
         if run.imported.is_file():
             raise UsageError(
                 "--run", f"{run.root} holds a network that was trained elsewhere: name another"
             )
         return run, _trained(options, chosen, dataset, run, processes)
+
+
+def _dataset(options: TrainingOptions) -> Dataset:
+    if options.recorded_dataset is not None:
+        return dataset_of_run(options.recorded_dataset, options.dataset, options.data_dir)
+    return load_dataset(options.dataset, data_dir=options.data_dir, image_size=options.image_size)
+
+
+def _network(options: TrainingOptions) -> ChosenNetwork:
+    if options.network is not None:
+        return ChosenNetwork(network=options.network)
+    return chosen_network(
+        options.model, weights=options.weights, pretrained=options.pretrained, option="--weights"
+    )
 
 
 def _trained(
@@ -105,6 +118,7 @@ def _trained(
         subset=options.subset,
         seed=options.seed,
         device_type=processes.device.type,
+        searched=options.searched,
     )
     invocation = click.get_current_context().ensure_object(Invocation)
     with contextlib.ExitStack() as stack:

@@ -10,6 +10,7 @@ from artifacts.training_records import (
     ModelSpec,
     Normalization,
     Recipe,
+    SearchedTrial,
 )
 from data import Dataset
 from data.splits import TrainingIndices, training_indices
@@ -35,6 +36,7 @@ def planned_training(
     subset: float,
     seed: int,
     device_type: str,
+    searched: SearchedTrial | None = None,
 ) -> tuple[Recipe, TrainingIndices]:
     """Return the whole recipe of a training and the examples that it trains and validates on.
 
@@ -52,6 +54,7 @@ def planned_training(
         subset: fraction of the training split that is used at all.
         seed: of the split, the initial weights and the order of the examples.
         device_type: `cpu`, `cuda` or `mps`; decides the precision unless `overrides` does.
+        searched: the trial that the settings come from, for the record.
 
     Raises:
         UsageError: the fractions leave no examples, a value is out of its range, or the network
@@ -97,5 +100,6 @@ def planned_training(
         val_examples=len(indices.validation),
         mean=normalization.mean,
         std=normalization.std,
+        searched=searched,
     )
     return planned, indices
