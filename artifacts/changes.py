@@ -6,6 +6,8 @@ from artifacts.accuracy_records import AccuracyRecord
 
 Interval = tuple[float, float]
 
+SIGNIFICANCE = 0.05  # an exact test's p below it is taken for more than chance
+
 # Two measurements of the same file, minutes apart, differ by more than their own intervals say: of
 # eight in a row, a third of the pairs did (ARCHITECTURE.md). The ratios to PyTorch of those that
 # nothing disturbed had a standard deviation of 1.4%: this is 2.5 of those of a difference.

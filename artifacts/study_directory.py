@@ -14,7 +14,7 @@ from untrusted.files import is_there
 StudyKind = Literal["losses", "convexity", "architectures", "tune"]
 
 
-class AnyStudy(Record):
+class Study(Record):
     """What every study.json says, whatever else it holds."""
 
     model_config = ConfigDict(extra="ignore")
@@ -71,4 +71,4 @@ def kind_of_study(study: StudyDirectory) -> StudyKind:
     Raises:
         ArtifactError: the record is missing, damaged, or of none of the studies that there are.
     """
-    return read_record(study.record, AnyStudy).study
+    return read_record(study.record, Study).study

@@ -95,6 +95,17 @@ def run_option(help_text: str) -> Callable[[Function], Function]:
     )
 
 
+def study_output_option(default: str) -> Callable[[Function], Function]:
+    """Add --output, the directory of a study."""
+    return click.option(
+        "--output",
+        type=click.Path(file_okay=False, path_type=Path),
+        callback=_named_directory,
+        metavar="DIR",
+        help=f"Directory of the study.  [default: {default}]",
+    )
+
+
 def positive_integers(
     _ctx: click.Context, _param: click.Parameter, value: str | None
 ) -> tuple[int, ...] | None:

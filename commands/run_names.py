@@ -18,7 +18,7 @@ def expanded(places: Sequence[Path]) -> list[Path]:
     """
     found = []
     for place in places:
-        if _is_run(place):
+        if is_run(place):
             found.append(place)
         elif not _stands_beside_runs(place):
             found += _runs_in(place) or ([] if is_study(place) else [place])
@@ -36,7 +36,7 @@ def runs_and_studies(places: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     for place in places:
         if is_study(place):
             studies.append(place)
-        elif _is_run(place):
+        elif is_run(place):
             runs.append(place)
         elif not _stands_beside_runs(place):
             studies_inside = [path for path in _directories_in(place) if is_study(path)]
@@ -70,13 +70,14 @@ def _stands_beside_runs(place: Path) -> bool:
 
 
 def _runs_in(place: Path) -> list[Path]:
-    return [path for path in _directories_in(place) if _is_run(path)]
+    return [path for path in _directories_in(place) if is_run(path)]
 
 
 def _directories_in(place: Path) -> list[Path]:
     return [path for path in sorted(place.iterdir()) if path.is_dir()] if place.is_dir() else []
 
 
-def _is_run(place: Path) -> bool:
+def is_run(place: Path) -> bool:
+    """Return whether a directory holds a run: a network, or evaluations of one."""
     run = RunDirectory(place)
     return any(is_there(path) for path in (run.training, run.imported, run.evaluations))

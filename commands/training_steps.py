@@ -11,6 +11,7 @@ from artifacts.choices import RecipeName
 from artifacts.run_directory import RunDirectory, remember_last_run
 from artifacts.run_lock import locked_run
 from artifacts.training_records import DatasetSpec, SearchedTrial, Training
+from commands.console import log
 from commands.main import Invocation, command_line
 from commands.networks import ChosenNetwork, chosen_network
 from commands.progress import loading, step_progress, training_progress
@@ -48,6 +49,7 @@ class TrainingOptions:
     memory_bytes: int | None = None
     compiled: bool = False
     resume: bool = False
+    reuse: bool = False  # what the same recipe has finished or begun in the run
     tensorboard: bool = False
     test_curve: bool | None = None  # None: where the recipe has it
     # Of --from-study: the network, so that `model` need not be understood; which dataset it must
@@ -101,6 +103,7 @@ def _trained(
     run: RunDirectory,
     processes: "Processes",
 ) -> Training | None:
+    from trainers.earlier import finished_training, is_begun
     from trainers.plan import planned_training
     from trainers.train import ExecutionOptions, train
 
@@ -120,11 +123,17 @@ def _trained(
         device_type=processes.device.type,
         searched=options.searched,
     )
+    resume = options.resume
+    if options.reuse:
+        if (finished := finished_training(run, recipe)) is not None:
+            log.info("%s was trained before, by the same recipe", run.root)
+            return finished
+        resume = is_begun(run, recipe)
     invocation = click.get_current_context().ensure_object(Invocation)
     with contextlib.ExitStack() as stack:
         if processes.writes:
             files = [run.recipe, run.history, run.weights, run.training]
-            if not options.resume:  # which reads that one first
+            if not resume:  # which reads that one first
                 files.append(run.resume)
             stack.enter_context(locked_run(run, create=True, replaces=files))
         watchers = _watchers(options, run, processes, stack)
@@ -144,7 +153,7 @@ def _trained(
                 if options.test_curve is None
                 else options.test_curve,
             ),
-            resume=options.resume,
+            resume=resume,
             watchers=watchers,
             stop_requested=stop_requested,
             command=command_line(),

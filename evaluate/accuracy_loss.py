@@ -1,11 +1,10 @@
 """What a reduced precision costs in accuracy, and whether that is more than chance."""
 
+from artifacts.changes import SIGNIFICANCE
 from artifacts.evaluation_records import AccuracyLoss
 from evaluate.opening import Opened
 from evaluate.parity import Parity
 from evaluate.statistics import mcnemar_exact
-
-SIGNIFICANCE = 0.05
 
 
 def accuracy_loss(parity: Parity, allowed_points: float) -> AccuracyLoss:

@@ -43,6 +43,21 @@ def mcnemar_exact(only_first: int, only_second: int) -> float:
     return min(1.0, 2 * tail / (1 << discordant))
 
 
+def holm_corrected(p_values: Sequence[float]) -> tuple[float, ...]:
+    """Return the p-values of tests that are read together, each corrected for the others.
+
+    Among those below 5% then, the probability that even one came about by chance is at most 5%,
+    however the tests depend on each other (Holm 1979: the smallest p times the number of tests, the
+    next one times one less, and so on, never falling).
+    """
+    corrected = [1.0] * len(p_values)
+    largest = 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda one: p_values[one])):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        corrected[index] = largest
+    return tuple(corrected)
+
+
 def holds_percentile(over: int, queries: int, percent: int, confidence: float = 0.99) -> bool:
     """Return whether so few queries are over a bound that the percentile is surely under it.
 

@@ -26,6 +26,7 @@ from trainers.progress import Progress, resumed_progress, started_progress
 from trainers.publish import Execution, publish
 from trainers.size import bytes_to_write
 
+GO_ON = "the same command with --resume goes on"  # a hint
 SAVE_EVERY_SECONDS = 300.0  # within an epoch: what a killed process may lose of a long one
 
 log = logging.getLogger("onnxproof")
@@ -169,7 +170,7 @@ class _Saver:
             raise UnfinishedError(
                 "training",
                 f"stopped in epoch {position.epoch}, after {position.batches} batches of it",
-                hint="the same command with --resume goes on",
+                hint=GO_ON,
             )
 
 

@@ -69,6 +69,29 @@ RECIPE = Recipe(
 )
 
 
+TRAINING = Training(
+    recipe_sha256="9" * 64,
+    checkpoint="weights.safetensors",
+    checkpoint_sha256="8" * 64,
+    history_sha256="7" * 64,
+    parameters=1,
+    epochs=1,
+    best_epoch=1,
+    val_correct=9,
+    val_examples=10,
+    val_accuracy=0.9,
+    seconds=1.0,
+    device="cpu",
+    threads=2,
+    processes=1,
+    deterministic=True,
+    compiled=False,
+    streamed=False,
+    environment=ENVIRONMENT,
+    command="cli.py train",
+)
+
+
 @dataclass(frozen=True)
 class HandMadeRun:
     """Writes the steps of a run one by one, so that a test can redo one of them alone."""
@@ -78,26 +101,12 @@ class HandMadeRun:
     def train(self, weights: bytes) -> Training:
         write_bytes(self.directory.weights, weights)
         write_bytes(self.directory.history, b"")
-        training = Training(
-            recipe_sha256=write_record(self.directory.recipe, RECIPE),
-            checkpoint=self.directory.weights.name,
-            checkpoint_sha256=sha256_of_file(self.directory.weights),
-            history_sha256=sha256_of_file(self.directory.history),
-            parameters=1,
-            epochs=1,
-            best_epoch=1,
-            val_correct=9,
-            val_examples=10,
-            val_accuracy=0.9,
-            seconds=1.0,
-            device="cpu",
-            threads=2,
-            processes=1,
-            deterministic=True,
-            compiled=False,
-            streamed=False,
-            environment=ENVIRONMENT,
-            command="cli.py train",
+        training = TRAINING.model_copy(
+            update={
+                "recipe_sha256": write_record(self.directory.recipe, RECIPE),
+                "checkpoint_sha256": sha256_of_file(self.directory.weights),
+                "history_sha256": sha256_of_file(self.directory.history),
+            }
         )
         write_record(self.directory.training, training)
         return training

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from artifacts.run_directory import RunDirectory
-from artifacts.run_lock import locked_run
+from artifacts.run_lock import locked_directory, locked_run
 from errors import UnfinishedError
 from storage.temporary import TEMPORARY_PREFIX
 
@@ -50,6 +50,18 @@ def test_second_process_is_refused_until_the_first_is_killed(run: RunDirectory) 
             first.send_signal(signal.SIGKILL)
     with locked_run(run):
         pass
+
+
+def test_directory_of_a_study_is_locked_too_and_the_hint_names_its_option(tmp_path: Path) -> None:
+    root = tmp_path / "studies" / "one"
+    with locked_directory(root, option="--output", create=True):
+        with pytest.raises(UnfinishedError, match="another process is writing it") as caught:
+            locked_directory(root, option="--output").__enter__()
+        assert str(caught.value.hint).endswith("name another place with --output")
+        with pytest.raises(UnfinishedError) as caught:
+            locked_run(RunDirectory(root)).__enter__()
+        assert str(caught.value.hint).endswith("name another place with --run")
+    assert not root.parent.exists()  # it was left empty
 
 
 def test_what_a_killed_process_left_is_removed_and_nothing_else(run: RunDirectory) -> None:

@@ -103,6 +103,8 @@ def folder(tmp_path: Path) -> Path:
         run.mkdir(parents=True)
         (run / "recipe.json").write_text("{}")
     (tmp_path / "runs" / "no-run").mkdir()
+    (tmp_path / "runs" / "study-losses").mkdir()
+    (tmp_path / "runs" / "study-losses" / "study.json").write_text("{}")
     (tmp_path / "notes.py").write_text("")
     return tmp_path
 
@@ -167,6 +169,8 @@ def test_file_is_completed_when_it_is_called_itself(folder: Path) -> None:
         ("pipeline --models mlp,len", ["mlp,lenet5"]),
         ("compare --columns accuracy,cal", ["accuracy,calibration"]),
         ("evaluate --run runs/o", ["runs/other\\ thing"]),
+        ("report runs/", ["runs/digits-mlp", "runs/other\\ thing", "runs/study-losses"]),
+        ("study architectures --models lenet5,resnet1", ["lenet5,resnet18", "lenet5,resnet101"]),
         ("evaluate --provider ", ["cpu", "cuda", "openvino", "tensorrt"]),
         ("datasets --prepare sv", ["svhn"]),
         ("nonsense --x", [""]),

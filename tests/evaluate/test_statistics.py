@@ -6,6 +6,7 @@ from scipy.stats import binom, binomtest
 
 from evaluate.statistics import (
     holds_percentile,
+    holm_corrected,
     mcnemar_exact,
     median_interval,
     ratio_interval,
@@ -56,6 +57,26 @@ def test_mcnemar_is_scipys_binomial_test(only_first: int, only_second: int) -> N
 
 def test_mcnemar_is_1_when_nothing_is_discordant() -> None:
     assert mcnemar_exact(0, 0) == 1.0
+
+
+def test_holm_is_a_worked_example() -> None:
+    assert holm_corrected([0.01, 0.04, 0.03, 0.005]) == pytest.approx((0.03, 0.06, 0.06, 0.02))
+    assert holm_corrected([]) == ()
+    assert holm_corrected([0.4]) == (0.4,)
+
+
+@given(st.lists(st.floats(0, 1), max_size=12), st.floats(0.001, 0.5))
+def test_holm_rejects_what_the_step_down_procedure_does(
+    p_values: list[float], level: float
+) -> None:
+    corrected = holm_corrected(p_values)
+    rejected = set()
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda one: p_values[one])):
+        if p_values[index] * (len(p_values) - rank) > level:
+            break
+        rejected.add(index)
+    assert {index for index, p in enumerate(corrected) if p <= level} == rejected
+    assert all(p <= one <= 1 for p, one in zip(p_values, corrected, strict=True))
 
 
 def test_mcnemar_is_0_when_the_difference_is_beyond_float() -> None:
