@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from artifacts.choices import OPTIMIZERS
 from artifacts.training_records import Augmentation, Hyperparameters, ModelSpec, Recipe
 from artifacts.tuning_records import Choices, Range, Setting
-from models.hidden_layers import HIDDEN_LAYERS, chosen_widths
+from models.hidden_layers import HIDDEN_LAYERS, chosen_widths, recorded_widths
 
 Space = Mapping[str, Range | Choices]
 Settings = Mapping[str, Setting]
@@ -91,12 +91,12 @@ def recipe_of_trial(recipe: Recipe, settings: Settings) -> Recipe:
         else:
             hyperparameters[name] = setting
     spec = ModelSpec.model_validate(model)
-    # Checks them; and its own are not named, so that one network has one record.
-    chosen = chosen_widths(spec.name, spec.widths, spec.dropout)
-    if chosen == chosen_widths(spec.name, None):
-        spec = spec.model_copy(update={"widths": None})
+    widths = recorded_widths(spec.name, spec.widths, spec.dropout)
     return recipe.model_copy(
-        update={"hyperparameters": Hyperparameters.model_validate(hyperparameters), "model": spec}
+        update={
+            "hyperparameters": Hyperparameters.model_validate(hyperparameters),
+            "model": spec.model_copy(update={"widths": widths}),
+        }
     )
 
 
