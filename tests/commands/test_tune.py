@@ -1,8 +1,10 @@
 """`tune` from options to record: what is searched, kept, refused; each search a process alone."""
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +72,7 @@ def test_search_records_its_trials_and_is_no_worse_than_the_defaults(searched: P
     assert all((20 * value).is_integer() for trial in study.trials for value in trial.val_accuracy)
     assert sum(study.importances.values()) == pytest.approx(1)
     assert list(study.importances.values()) == sorted(study.importances.values(), reverse=True)
+    assert {"onnxproof", "torch", "optuna"} <= set(study.environment.versions)
     assert sorted(path.name for path in searched.iterdir()) == ["journal.log", "study.json"]
 
 
@@ -260,6 +263,47 @@ def test_memory_that_does_not_suffice_is_a_failed_trial(
     for trial in record_of(tmp_path / "study").trials:
         is_large = int(trial.settings["batch_size"]) > 64
         assert (trial.failure == "out of memory") == is_large
+
+
+def test_database_that_does_not_answer_any_more_is_told_in_one_line(
+    tiny_npz: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "study.db"
+
+    def lose_a_table(_self: object, number: int, done: int, _total: int) -> None:
+        if (number, done) == (1, 1):
+            with contextlib.closing(sqlite3.connect(file)) as database:
+                database.execute("DROP TABLE trial_intermediate_values")
+
+    monkeypatch.setattr("commands.progress.SearchProgress.on_batch", lose_a_table)
+    assert search(tiny_npz, tmp_path / "study", "--storage", f"sqlite:///{file}", trials=3) == 5
+    told = capsys.readouterr().err.splitlines()[-2:]
+    assert told[0].startswith(f"error: sqlite:///{file}: ")
+    assert "trial_intermediate_values" in told[0]
+    assert told[1] == "hint: the same command goes on when it answers again"
+    assert [trial.number for trial in record_of(tmp_path / "study").trials] == [0]
+
+
+def test_network_of_the_users_is_searched_and_trained_again(
+    tiny_npz: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "net.py").write_text(
+        "from torch import nn\n"
+        "def factory(num_classes, in_channels):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.LazyLinear(num_classes))\n"
+    )
+    study, model = folder / "study", ("--model", "net.py:factory")
+    assert search(tiny_npz, study, *model, trials=2) == 0
+    assert list(record_of(study).space) == [
+        *("lr", "batch_size", "weight_decay", "augmentation", "optimizer")
+    ]
+    assert main(["train", "--from-study", str(study), "--threads", "1"]) == 0
+    (folder / "net.py").write_text("print('another')\n")
+    assert main(["train", "--from-study", str(study)]) == 4
+    assert "net.py" in error_of(capsys)
 
 
 def test_timeout_begins_no_trial_after_it(tiny_npz: Path, tmp_path: Path) -> None:

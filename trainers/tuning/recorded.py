@@ -7,7 +7,7 @@ from datetime import datetime
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from artifacts.environment import current_environment
+from artifacts.environment import Environment, current_environment, installed_versions
 from artifacts.tuning_records import Trial, TuningStudy
 from artifacts.tuning_records import TrialState as RecordedState
 from trainers.tuning.plan import SearchPlan
@@ -71,9 +71,15 @@ def recorded_study(
         defaults=0 if has_defaults else None,
         importances=importances.shares,
         no_importances=importances.missing,
-        environment=current_environment(),
+        environment=_environment(),
         command=command,
     )
+
+
+def _environment() -> Environment:
+    environment = current_environment()
+    versions = environment.versions | installed_versions(("optuna", "scikit-learn"))
+    return environment.model_copy(update={"versions": versions})
 
 
 def recorded_trial(trial: FrozenTrial) -> Trial:

@@ -16,7 +16,7 @@ from trainers.tuning.storage import opened_storage, storage_place
 
 MANY = 5_000  # trials; none of the workers gets so far
 EPOCHS = 4
-WAIT_SECONDS = 120.0
+WAIT_SECONDS = 300.0
 
 
 def finished(study: Path) -> TuningStudy:
