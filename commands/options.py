@@ -184,6 +184,9 @@ def provider_option(help_text: str = "ONNX Runtime's execution provider.") -> Op
     )
 
 
+seed_option = click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True
+)
 precision_option = click.option(
     "--precision",
     type=click.Choice(PRECISIONS),

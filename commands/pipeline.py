@@ -15,6 +15,7 @@ from commands.options import (
     network_names,
     output_options,
     provider_option,
+    seed_option,
 )
 from errors import UsageError
 from models import MODEL_NAMES
@@ -35,7 +36,7 @@ from models import MODEL_NAMES
 @image_size_option
 @provider_option()
 @click.option("--epochs", type=click.IntRange(1, 10**9), help="For every network.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@seed_option
 @batch_sizes_option
 @output_options
 def command(

@@ -1,7 +1,5 @@
 """`study`: the experiments behind the theory questions, each a command of its own."""
 
-import importlib.util
-
 import click
 
 from commands.lazy_group import LazyGroup, help_unless_called
@@ -13,15 +11,15 @@ STUDIES = ("losses", "convexity", "architectures")
 @click.group(
     "study",
     cls=LazyGroup,
-    names=[name for name in STUDIES if importlib.util.find_spec(f"commands.study_{name}")],
+    names=STUDIES,
     module="commands.study_{}",
     called="study",
 )
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """Settle a question by experiment, and write what was measured.
+    """Settle a question by experiment.
 
-    A study writes study.json into its directory, and `report` makes a page of it.
+    A study writes what was measured, and a page of it, into a directory of its own.
 
     \b
     Examples: python cli.py study convexity

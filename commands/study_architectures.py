@@ -16,6 +16,7 @@ from commands.options import (
     network_names,
     output_options,
     provider_option,
+    seed_option,
     study_output_option,
 )
 from errors import UsageError
@@ -51,7 +52,7 @@ EPOCHS = 4  # on the embedded digits all networks are done within ten minutes on
     show_default=True,
     help="Fraction of the training examples to use at all, stratified.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@seed_option
 @provider_option()
 @batch_sizes_option
 @study_output_option("runs/study-architectures")

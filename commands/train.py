@@ -24,6 +24,7 @@ from commands.options import (
     image_size_option,
     output_options,
     run_option,
+    seed_option,
 )
 
 
@@ -96,7 +97,7 @@ from commands.options import (
     show_default=True,
     help="Fraction of the training examples to use at all, stratified.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@seed_option
 @device_option("Where to train.")
 @click.option(
     "--precision",

@@ -55,6 +55,43 @@ def tiny_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def mixed_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three classes of 2x2 images that no network gets all right: a third has random labels."""
+    random = np.random.default_rng(0)
+
+    def split(examples: int) -> tuple[np.ndarray, np.ndarray]:
+        labels = np.arange(examples) % 3
+        images = random.integers(0, 120, size=(examples, 1, 2, 2))
+        images[np.arange(examples), 0, labels // 2, labels % 2] += 100
+        is_mixed = random.random(examples) < 1 / 3
+        return images.astype(np.uint8), np.where(is_mixed, random.permutation(labels), labels)
+
+    train_images, train_labels = split(150)
+    test_images, test_labels = split(90)
+    path = tmp_path_factory.mktemp("data") / "mixed.npz"
+    np.savez(
+        path,
+        train_images=train_images,
+        train_labels=train_labels,
+        test_images=test_images,
+        test_labels=test_labels,
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def studies(mixed_npz: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the two studies of losses in its runs/; shared, so never changed."""
+    folder = tmp_path_factory.mktemp("studies")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        data = ["--dataset", str(mixed_npz)]
+        assert main(["study", "convexity", *data]) == 0
+        assert main(["study", "losses", *data, "--epochs", "5", "--seeds", "2"]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
 def finished_run(tiny_npz: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny network, trained and exported; shared, so never changed: copy it first."""
     root = tmp_path_factory.mktemp("runs")

@@ -173,6 +173,8 @@ def test_file_is_completed_when_it_is_called_itself(folder: Path) -> None:
         ("study architectures --models lenet5,resnet1", ["lenet5,resnet18", "lenet5,resnet101"]),
         ("evaluate --provider ", ["cpu", "cuda", "openvino", "tensorrt"]),
         ("datasets --prepare sv", ["svhn"]),
+        ("study lo", ["losses"]),
+        ("study convexity --dataset fash", ["fashion-mnist"]),
         ("nonsense --x", [""]),
     ],
 )
