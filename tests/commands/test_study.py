@@ -123,11 +123,14 @@ def test_place_of_a_run_or_another_study_is_refused(
     before = (other / "study.json").read_bytes()
     common = ["study", "convexity", "--dataset", str(mixed_npz), "--output"]
     assert main([*common, str(other)]) == 2
-    assert f"error: --output: {other} holds a study of losses" in capsys.readouterr().err
+    assert (
+        f"error: --output: {other} holds a study of losses: name another one"
+        in capsys.readouterr().err
+    )
     assert (other / "study.json").read_bytes() == before
     run = Path(shutil.copytree(finished_run, tmp_path / "run"))
     assert main([*common, str(run)]) == 2
-    assert f"error: --output: {run} holds a run: name another" in capsys.readouterr().err
+    assert f"error: --output: {run} holds a run: name another one" in capsys.readouterr().err
     assert not (run / "study.json").exists()
 
 
