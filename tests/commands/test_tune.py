@@ -140,6 +140,30 @@ def test_stop_in_a_trial_keeps_what_is_finished(
     assert results(record_of(study).trials) == results(record_of(searched).trials)
 
 
+def test_worker_that_was_taken_for_gone_leaves_its_trial_and_goes_on(
+    searched: Path,
+    tiny_npz: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    study, freed = tmp_path / "study", list[int]()
+
+    def free_it_once(_self: object, number: int, done: int, _total: int) -> None:
+        if (number, done) == (1, 2) and not freed:
+            freed.append(number)
+            storage = opened_storage(storage_place(str(study / "journal.log")))
+            others = optuna.load_study(study_name="study", storage=storage)
+            others.tell(1, state=optuna.trial.TrialState.FAIL)
+
+    monkeypatch.setattr("trainers.tuning.seats.BEAT_SECONDS", -1.0)
+    monkeypatch.setattr("commands.progress.SearchProgress.on_batch", free_it_once)
+    assert search(tiny_npz, study, trials=3) == 0
+    assert "trial 1 was taken over by another worker" in capsys.readouterr().err
+    assert results(record_of(study).trials) == results(record_of(searched).trials[:3])
+    assert len(trials_in(study)) == 4
+
+
 @pytest.mark.parametrize(
     ("options", "difference"),
     [
