@@ -125,7 +125,7 @@ def _settings(study: ArchitectureStudy) -> Section:
         title="How it was done",
         notes=[
             "Recipes are the project's own for each network, made for full trainings; none was made"
-            " for this budget. The verdict is that of `evaluate`: the same answers as PyTorch on"
+            " for this budget. The verdict is that of an evaluation: the same answers as PyTorch on"
             " every test image, on the provider that was asked for."
         ],
         tables=[settings_table(study), machine_table(study)],

@@ -1,20 +1,20 @@
 """Which page belongs to which study."""
 
-import importlib
 from collections.abc import Callable
-from typing import get_type_hints
 
-from artifacts.json_records import Record, read_record
+from artifacts.architecture_records import ArchitectureStudy
+from artifacts.convexity_records import ConvexityStudy
+from artifacts.json_records import RecordType, read_record
+from artifacts.losses_records import LossesStudy
 from artifacts.study_directory import StudyDirectory, StudyKind, kind_of_study
+from artifacts.tuning_records import TuningStudy
+from report.architectures_study import contents_of_architectures
 from report.contents import Contents
+from report.convexity_study import contents_of_convexity
+from report.losses_study import contents_of_losses
+from report.tuning_study import contents_of_tuning
 
-# The modules are of several hands; plain imports come when all are there.
-_MODULES: dict[StudyKind, str] = {
-    "losses": "losses",
-    "convexity": "convexity",
-    "architectures": "architectures",
-    "tune": "tuning",
-}
+Page = Callable[[StudyDirectory, str], Contents]  # of a study, under a name
 
 
 def contents_of_study(study: StudyDirectory, name: str) -> Contents:
@@ -23,8 +23,16 @@ def contents_of_study(study: StudyDirectory, name: str) -> Contents:
     Raises:
         ArtifactError: its record is missing or damaged, or is of no study that there is.
     """
-    page = _MODULES[kind_of_study(study)]
-    module = importlib.import_module(f"report.{page}_study")
-    contents: Callable[[str, Record], Contents] = getattr(module, f"contents_of_{page}")
-    kind: type[Record] = get_type_hints(contents)["study"]
-    return contents(name, read_record(study.record, kind))
+    return _PAGES[kind_of_study(study)](study, name)
+
+
+def _page(record: type[RecordType], contents: Callable[[str, RecordType], Contents]) -> Page:
+    return lambda study, name: contents(name, read_record(study.record, record))
+
+
+_PAGES: dict[StudyKind, Page] = {
+    "losses": _page(LossesStudy, contents_of_losses),
+    "convexity": _page(ConvexityStudy, contents_of_convexity),
+    "architectures": _page(ArchitectureStudy, contents_of_architectures),
+    "tune": _page(TuningStudy, contents_of_tuning),
+}
