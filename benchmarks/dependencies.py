@@ -72,7 +72,7 @@ with `pyproject.toml` and `constraints.txt`. A licence is what the package's own
 ## Direct
 
 {direct}
-Contenders of the benchmarks and `optuna` are in no environment unless their extra is installed, and
+Contenders of the benchmarks are in no environment unless their extra is installed, and
 are not pinned.
 
 ## All others that `constraints.txt` pins

@@ -27,8 +27,9 @@ def done(process: Finished) -> None:
     """Return if a command did what it should.
 
     Raises:
-        click.ClickException: it did not; with its last line.
+        click.ClickException: it did not; with the line of its error.
     """
     if process.returncode:
-        last = (process.stderr.strip() or "no message").splitlines()[-1]
-        raise click.ClickException(f"{' '.join(process.args[1:3])}: {last}")
+        lines = process.stderr.strip().splitlines() or ["no message"]
+        error = next((line for line in lines if line.startswith("error: ")), lines[-1])
+        raise click.ClickException(f"{' '.join(process.args[1:3])}: {error}")

@@ -19,7 +19,7 @@ from models.libraries import AUXILIARY
 from models.meta import built_without_numbers
 from models.names import NetworkName
 from models.pickled_weights import read_pickled_weights
-from models.tensors import described, in_few_words, not_finite
+from models.tensors import described, in_few_words, not_finite, take_tensors
 from models.weights import read_safetensors
 
 OWN_PREFIX, NORMALIZATION = "network.", ("mean", "std")  # of `models.classifier`
@@ -104,7 +104,7 @@ def load_foreign(
     hint = "is it of this network? --model names it" if problems else None
     if problem := in_few_words(problems or not_finite(wanted, found)):
         raise ArtifactError(str(weights.path), problem, hint=hint)
-    network.load_state_dict(found)
+    take_tensors(network, found)
     return tuple(kept)
 
 

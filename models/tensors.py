@@ -1,12 +1,15 @@
 """Named tensors held against those that a network has: exactly the same names, shapes and dtypes.
 
+Tensors that fit are put into it.
+
 `load_state_dict` itself would cast a dtype without a word, and takes NaN as it takes any number.
 """
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 MOST_NAMED = 3  # tensors, in an error
 
@@ -22,6 +25,17 @@ def mismatch(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str |
         if want != have:
             problems.append(f"tensor {name}: wanted {want}, found {have}")
     return in_few_words(problems or not_finite(wanted, found))
+
+
+def take_tensors(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Put tensors that fit into a network of now.
+
+    A file has no versions of the network's modules, without which torchvision's MNASNet refuses all
+    weights. Tensors that fit are of the versions that the network has.
+    """
+    versioned = OrderedDict(tensors)
+    versioned._metadata = network.state_dict()._metadata  # type: ignore[attr-defined]
+    network.load_state_dict(versioned)
 
 
 def not_finite(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from errors import ArtifactError
-from models.tensors import mismatch
+from models.tensors import mismatch, take_tensors
 from untrusted.files import require_file
 from untrusted.memory import require_memory
 
@@ -26,7 +26,7 @@ def load_weights(path: Path, network: nn.Module) -> None:
     weights = read_safetensors(path)
     if problem := mismatch(network.state_dict(), weights):
         raise ArtifactError(str(path), problem)
-    network.load_state_dict(weights)
+    take_tensors(network, weights)
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:

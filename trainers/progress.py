@@ -14,6 +14,7 @@ from artifacts.training_records import Epoch, Recipe
 from errors import ArtifactError, UsageError
 from models import build
 from models.classifier import Classifier
+from models.tensors import take_tensors
 from models.trial import require_logits
 from models.weights import copied_weights
 from trainers.batches import batch_sizes
@@ -188,10 +189,10 @@ def _take_up(progress: Progress, state: ResumeState) -> None:
     """
     _require_own(progress, state)
     trainee, device = progress.trainee, progress.processes.device
-    trainee.classifier.load_state_dict(state.weights)
+    take_tensors(trainee.classifier, state.weights)
     trainee.optimizer.load_state_dict(state.optimizer)
     if trainee.average is not None:
-        trainee.average.load_state_dict(state.average)
+        take_tensors(trainee.average, state.average)
     progress.history = list(history_from_jsonl(state.history_jsonl.encode()))
     progress.best_epoch, progress.best_weights = state.best_epoch, state.best_weights
     if state.best_epoch:

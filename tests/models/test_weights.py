@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from errors import ArtifactError, UnfinishedError
 from models import build
-from models.weights import load_weights
+from models.weights import copied_weights, load_weights, write_weights
 
 Weights = dict[str, Tensor]
 
@@ -69,6 +69,19 @@ def remove(weights: Weights) -> None:
 
 def add(weights: Weights) -> None:
     weights["network.9.weight"] = torch.zeros(2)
+
+
+def test_network_that_asks_for_its_version_takes_its_own_weights(path: Path) -> None:
+    def mnasnet() -> nn.Module:
+        return build("torchvision:mnasnet0_5", num_classes=3, in_channels=3, image_size=(32, 32))
+
+    written, read = mnasnet(), mnasnet()
+    write_weights(path, copied_weights(written))
+
+    load_weights(path, read)
+
+    own = read.state_dict()
+    assert all(torch.equal(own[name], value) for name, value in written.state_dict().items())
 
 
 @pytest.mark.parametrize(
