@@ -66,6 +66,12 @@ class StudiedNetwork(Record):
         return self.evaluation.verdict == "pass"
 
     @property
+    def has_learnt(self) -> bool:
+        """Whether it beats, beyond its 95% interval, naming the commonest class for every image."""
+        commonest = max(one.examples for one in self.accuracy.per_class)
+        return self.accuracy.ci95[0] > commonest / self.accuracy.examples
+
+    @property
     def training_seconds(self) -> float:
         """Of all epochs, validation included."""
         return sum(epoch.seconds for epoch in self.history)

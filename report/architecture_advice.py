@@ -2,7 +2,8 @@
 
 At a batch size, networks are gone through from the fastest to the slowest. One is worth its time
 only where it gets more of the same images right than every faster one that is worth its own, by
-more than chance. What is not is beaten by one of those.
+more than chance. What is not is beaten by one of those. Nobody should take a network that is not
+proved, or that has learnt nothing.
 """
 
 from collections.abc import Sequence
@@ -52,23 +53,27 @@ def advice_on_networks(
 ) -> tuple[NetworkAdvice, ...]:
     """Return an advice on each network for each batch size that all timed; the ones to take first.
 
-    A network whose verdict is fail is not taken, nor held against others.
+    A network whose verdict is fail, or that knows no more than the commonest class, is not taken,
+    nor held against others.
     """
-    passed = [network for network in networks if network.passed]
-    failed = [network.name for network in networks if not network.passed]
-    sizes = common_batch_sizes([network.evaluation for network in passed])
+    usable = [network for network in networks if _why_unusable(network) is None]
+    unusable = {one.name: why for one in networks if (why := _why_unusable(one))}
+    sizes = common_batch_sizes([network.evaluation for network in usable or networks])
     return tuple(
         advice
         for size in sizes
         for advice in (
             *_Choice(networks, pairs, size).advice(),
-            *(_advice_on_failed(name, size) for name in failed),
+            *(
+                NetworkAdvice(batch_size=size, network=name, take=False, sentence=why)
+                for name, why in unusable.items()
+            ),
         )
     )
 
 
 class _Choice:
-    """The networks that passed at one batch size, fastest first, and those worth their time."""
+    """The usable networks at one batch size, fastest first, and those worth their time."""
 
     def __init__(
         self, networks: Sequence[StudiedNetwork], pairs: Sequence[NetworkPair], batch_size: int
@@ -76,7 +81,8 @@ class _Choice:
         self._networks = networks
         self._pairs = pairs
         self._batch_size = batch_size
-        timed = points_at([one.evaluation for one in networks if one.passed], batch_size)
+        usable = [one.evaluation for one in networks if _why_unusable(one) is None]
+        timed = points_at(usable, batch_size)
         self._points = sorted(timed, key=lambda point: point.p50_ms)
         self._front: list[Point] = []
         for point in self._points:
@@ -105,7 +111,7 @@ class _Choice:
         facts = f"{milliseconds(point.p50_ms)} a batch of {self._batch_size}, {accuracy} right"
         if len(self._front) == 1:
             if len(self._points) == 1:
-                return f"{point.name} is the only one that was measured and passed: {facts}."
+                return f"Take {point.name}, for want of another that passed: {facts}."
             return (
                 f"Take {point.name}: {facts}; no other is faster, or right more often, by more than"
                 " chance."
@@ -154,7 +160,7 @@ def in_one_sentence(advice: Sequence[NetworkAdvice]) -> str:
     for size, names in taken(advice).items():
         answers.setdefault(_answer(names), []).append(size)
     if not answers:
-        return "Nothing can be said: no network passed and was timed at a batch size of all."
+        return "Nothing can be said: there is no batch size that all networks have timed."
     told = [
         f"for batches of {' and '.join(str(size) for size in sizes)} {answer}"
         for answer, sizes in answers.items()
@@ -165,16 +171,22 @@ def in_one_sentence(advice: Sequence[NetworkAdvice]) -> str:
 
 def _answer(names: Sequence[str]) -> str:
     if not names:
-        return "take none: none passed"
+        return "take none: none passed that has learnt anything"
     if len(names) == 1:
         return f"take {names[0]}: no other is better by more than chance"
     between = f", {' or '.join(names[1:-1])} in between" if names[1:-1] else ""
     return f"take {names[0]} when time decides{between}, {names[-1]} when accuracy does"
 
 
-def _advice_on_failed(name: str, batch_size: int) -> NetworkAdvice:
-    sentence = f"Not {name}: it is not proved that the exported network is the trained one."
-    return NetworkAdvice(batch_size=batch_size, network=name, take=False, sentence=sentence)
+def _why_unusable(network: StudiedNetwork) -> str | None:
+    if not network.passed:
+        return f"Not {network.name}: it is not proved that the exported network is the trained one."
+    if not network.has_learnt:
+        return (
+            f"Not {network.name}: {percent(network.accuracy.top1)} right is no more, beyond chance,"
+            " than who names the commonest class for every image."
+        )
+    return None
 
 
 def _ratio(slower: Point, faster: Point) -> str:

@@ -1,6 +1,5 @@
 """`study architectures`: each network its whole way, what is done again, what is refused."""
 
-import contextlib
 import json
 import re
 import shutil
@@ -209,16 +208,14 @@ def test_stopped_study_is_gone_on_with_by_the_same_command(
     monkeypatch.chdir(tmp_path)
 
     def stop(*_: object) -> None:  # as a user does who has seen the first epoch
-        monkeypatch.undo()
         signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr("commands.progress.TrainingProgress.on_epoch", stop)
-    with contextlib.chdir(tmp_path):
+    with monkeypatch.context() as patch:
+        patch.setattr("commands.progress.TrainingProgress.on_epoch", stop)
         assert main(words(tiny_npz, models=["mlp"])) == 128 + signal.SIGTERM
-        errors = capfd.readouterr().err
-        assert errors.endswith("hint: the same command goes on\n")
-        assert not (ROOT / "study.json").exists()
-        assert main(words(tiny_npz, models=["mlp"])) == 0
-        assert "going on after 1 epochs" in capfd.readouterr().err
-        study = read_record(ROOT / "study.json", ArchitectureStudy)
+    assert capfd.readouterr().err.endswith("hint: the same command goes on\n")
+    assert not (ROOT / "study.json").exists()
+    assert main(words(tiny_npz, models=["mlp"])) == 0
+    assert "going on after 1 epochs" in capfd.readouterr().err
+    study = read_record(ROOT / "study.json", ArchitectureStudy)
     assert [len(network.history) for network in study.networks] == [2]

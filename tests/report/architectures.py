@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from artifacts.accuracy_records import AccuracyRecord, ClassAccuracy
 from artifacts.architecture_records import ArchitectureStudy, StudiedNetwork
 from artifacts.files import sha256_of_bytes
 from artifacts.training_records import Epoch
 from evaluate.side_by_side import pairs_of
 from report.architecture_advice import advice_on_networks
 from tests.artifacts.conftest import ENVIRONMENT, RECIPE, TRAINING
-from tests.evaluate.records import CPU, PROOF
+from tests.evaluate.records import CPU, PROOF, accuracy_of
 from tests.report.evaluations import evaluation_of, timed
 
 EXAMPLES = 1000  # test images
@@ -45,6 +46,7 @@ def network_of(
         verdict="pass" if passed else "fail",
         failures=() if passed else ("parity: 1 flip",),
     )
+    accuracy = _accuracy(int(right_N.sum()))
     cpu = {"requested": "cpu", "session": (CPU,), "nodes": {CPU: 16}}
     return StudiedNetwork(
         run=name,
@@ -54,7 +56,9 @@ def network_of(
         ),
         history=tuple(_epoch(number, epoch_seconds) for number in (1, 2)),
         multiply_adds=1000 * len(name),
-        evaluation=evaluation.model_copy(update={"provider": PROOF.model_copy(update=cpu)}),
+        evaluation=evaluation.model_copy(
+            update={"accuracy": accuracy, "provider": PROOF.model_copy(update=cpu)}
+        ),
     )
 
 
@@ -89,6 +93,24 @@ def three_networks() -> ArchitectureStudy:
         for name, median in medians.items()
     ]
     return study_of(networks, list(right.values()))
+
+
+def _accuracy(correct: int) -> AccuracyRecord:
+    """So many right of two classes, which have as many examples each."""
+    half = EXAMPLES // 2
+    counts = (correct // 2, correct - correct // 2)
+    return accuracy_of(correct, EXAMPLES).model_copy(
+        update={
+            "per_class": tuple(
+                ClassAccuracy(label=label, correct=count, examples=half)
+                for label, count in zip("ab", counts, strict=True)
+            ),
+            "confusion": (
+                (counts[0], half - counts[0]),
+                (half - counts[1], counts[1]),
+            ),
+        }
+    )
 
 
 def _epoch(number: int, seconds: float) -> Epoch:

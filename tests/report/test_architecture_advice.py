@@ -105,9 +105,23 @@ def test_network_that_failed_is_never_taken() -> None:
 
 def test_nothing_is_advised_where_none_passed_or_no_size_is_common() -> None:
     only = {"a": (GOOD, 1.0)}
-    assert in_one_sentence(advised(only, failed="a")).startswith("Nothing can be said")
+    assert in_one_sentence(advised(only, failed="a")) == (
+        "For batches of 1 take none: none passed that has learnt anything."
+    )
     networks = [network_of("a", POOR, {1: 1.0}), network_of("b", GOOD, {32: 8.0})]
-    assert study_of(networks, [POOR, GOOD]).advice == ()
+    advice = study_of(networks, [POOR, GOOD]).advice
+    assert advice == ()
+    assert in_one_sentence(advice).startswith("Nothing can be said")
+
+
+@pytest.mark.parametrize(("wrong", "to_take"), [(480, ("b",)), (400, ("a", "b"))])
+def test_network_that_knows_the_commonest_class_alone_is_never_taken(
+    wrong: int, to_take: tuple[str, ...]
+) -> None:
+    # Of two classes with 500 images each: 520 right are chance, 600 are not.
+    advice = advised({"a": (right_of(range(wrong)), 1.0), "b": (GOOD, 2.0)})
+    assert taken(advice) == {1: to_take}
+    assert ("commonest class" in sentence_on("a", advice)) is ("a" not in to_take)
 
 
 def test_gain_is_of_the_first_whichever_way_round_the_pair_was_counted() -> None:
