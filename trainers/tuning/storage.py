@@ -11,7 +11,7 @@ from pathlib import Path
 
 import optuna
 import sqlalchemy.event
-from optuna.exceptions import OptunaError, StorageInternalError
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from sqlalchemy.engine import make_url
@@ -152,7 +152,10 @@ def _database(place: StoragePlace) -> BaseStorage:
         except NoSuchModuleError:
             name = make_url(place.url).drivername
             raise UsageError("--storage", f"SQLAlchemy knows no database {name!r}") from None
-        except (SQLAlchemyError, OptunaError, RuntimeError, ValueError) as error:
+        except MemoryError:
+            raise
+        # Half of another worker's tables may be there: Optuna then fails by an assertion, say.
+        except Exception as error:
             if attempt == OPENING_TRIES:
                 raise ArtifactError(place.shown, _first_line(place, error)) from None
         time.sleep(0.1 * attempt)

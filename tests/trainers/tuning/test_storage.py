@@ -1,3 +1,5 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import optuna
@@ -44,6 +46,19 @@ def test_storage_that_cannot_be_had_is_told(
         opened_storage(storage_place(text))
     assert problem in caught.value.problem
     assert "s3cret" not in str(caught.value)
+
+
+def test_workers_that_begin_at_once_make_one_database(tmp_path: Path) -> None:
+    place, together = storage_place(f"sqlite:///{tmp_path / 'new.db'}"), threading.Barrier(4)
+
+    def begin(_worker: int) -> str:
+        together.wait()
+        storage = opened_storage(place)
+        study = optuna.create_study(storage=storage, study_name="one", load_if_exists=True)
+        return study.study_name
+
+    with ThreadPoolExecutor(4) as workers:
+        assert list(workers.map(begin, range(4))) == ["one"] * 4
 
 
 def test_database_of_others_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
