@@ -1,5 +1,6 @@
 """What was found of one task of the study of losses, in sentences."""
 
+from math import inf
 from statistics import median
 
 from artifacts.losses_records import LossesTask
@@ -38,18 +39,19 @@ def fastest_told(task: LossesTask) -> str:
     """Return how few steps each loss needs at its fastest learning rate."""
     told = []
     for outcome in task.outcomes:
-        reached = [
-            (float(median(steps)), tried.learning_rate)
+        # A seed that never came so far needs more steps than all others.
+        needed = [
+            (median(inf if step is None else step for step in tried.steps_to_target), tried)
             for tried in outcome.rates
-            if len(steps := [step for step in tried.steps_to_target if step is not None])
-            == len(tried.steps_to_target)
         ]
+        steps, fastest = min(needed, key=lambda pair: pair[0])
         name = LOSS_NAMES[outcome.loss]
-        if reached:
-            steps_needed, rate = min(reached)
-            told.append(f"{name} {steps_needed:,.0f} (rate {rate:g})")
-        else:
-            told.append(f"{name} at none with all seeds")
+        told.append(
+            f"{name} never"
+            if steps == inf
+            else f"{name} {steps:,.0f} (rate {fastest.learning_rate:g};"
+            f" {steps_told(fastest.steps_to_target)})"
+        )
     apart = task.steps[-1] / max(1, task.steps[-2]) - 1
     return (
         f"{len(task.classes)} classes: the fewest steps to {percent(task.target_accuracy)} at any"

@@ -14,6 +14,7 @@ from report.convexity_study import contents_of_convexity, is_convex
 from report.losses_plots import steps_told
 from report.losses_study import contents_of_losses
 from report.losses_tables import NO_DIFFERENCE, better
+from report.losses_words import fastest_told
 from report.numbers import percent
 from report.surface_plot import surface_plot
 
@@ -137,6 +138,26 @@ def test_steps_are_told_with_seeds_that_never_came() -> None:
     assert steps_told((30, 10, 20)) == "10 to 30"
     assert steps_told((30, None, 20)) == "20 to 30; 1 of 3 seeds never"
     assert steps_told((None, None)) == "never"
+
+
+def test_fastest_rate_is_that_with_the_least_median_and_never_counts_as_late(
+    losses: LossesStudy,
+) -> None:
+    task = losses.tasks[0]
+    slow, quick, *others = task.outcomes[0].rates
+    rates = (
+        slow.model_copy(update={"steps_to_target": (5, None, None)}),
+        quick.model_copy(update={"steps_to_target": (20, 10, None)}),
+        *(one.model_copy(update={"steps_to_target": (None, None, None)}) for one in others),
+    )
+    never = [one.model_copy(update={"steps_to_target": (None,)}) for one in rates]
+    outcomes = (
+        task.outcomes[0].model_copy(update={"rates": rates}),
+        task.outcomes[1].model_copy(update={"rates": tuple(never)}),
+    )
+    told = fastest_told(task.model_copy(update={"outcomes": outcomes}))
+    fastest = f"cross-entropy 20 (rate {quick.learning_rate:g}; 10 to 20; 1 of 3 seeds never)"
+    assert f"{fastest}, mean squared error never." in told
 
 
 def test_surface_without_any_slope_is_drawn() -> None:
