@@ -2,7 +2,7 @@
 
 from artifacts.architecture_records import ArchitectureStudy, StudiedNetwork
 from commands.console import results
-from commands.wide_tables import ShownColumn, folded, print_wide_table
+from commands.wide_tables import folded, print_rows
 from report.numbers import count
 
 WIDEST_NETWORK = 14  # columns; a longer name goes on in the next line
@@ -23,17 +23,7 @@ def print_architectures(study: ArchitectureStudy) -> None:
         f" {study.train_examples:,} images each, ONNX Runtime's"
         f" {evaluation.provider.requested} provider"
     )
-    print_wide_table(
-        [
-            ShownColumn(
-                heading=heading,
-                cells=cells,
-                is_text=heading in ("network", "verdict"),
-                names_rows=heading == "network",
-            )
-            for heading, cells in zip(headings, zip(*rows, strict=True), strict=True)
-        ]
-    )
+    print_rows(headings, rows, texts=("network", "verdict"), names=("network",))
     for network in study.networks:
         for failure in network.evaluation.failures:
             _print(f"{network.name}: {failure}")

@@ -13,7 +13,7 @@ from artifacts.evaluation_records import (
 from artifacts.parity_records import Float64Errors, LiveAgreement, ParityRecord
 from commands.console import print_pairs, results
 from commands.timing_lines import Pairs, timing_pairs
-from commands.wide_tables import ShownColumn, folded, print_wide_table
+from commands.wide_tables import folded, print_rows
 
 WIDEST_NETWORK = 14  # columns; a longer name goes on in the next line
 
@@ -48,17 +48,7 @@ def print_networks(evaluations: list[Evaluation], title: str) -> None:
         "verdict",
     )
     results.print(title, markup=False, emoji=False, soft_wrap=True)
-    print_wide_table(
-        [
-            ShownColumn(
-                heading=heading,
-                cells=cells,
-                is_text=heading in ("network", "verdict"),
-                names_rows=heading == "network",
-            )
-            for heading, cells in zip(headings, zip(*rows, strict=True), strict=True)
-        ]
-    )
+    print_rows(headings, rows, texts=("network", "verdict"), names=("network",))
     for evaluation in evaluations:
         for failure in evaluation.failures:
             results.print(f"{evaluation.model.name}: {failure}", markup=False, soft_wrap=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from commands.completion_values import words
+from commands.completion_values import word_list, words
 from commands.options import FiniteRange, Function, layer_widths
 from errors import UsageError
 from models import MODEL_NAMES, NetworkName, network_name
@@ -34,6 +34,30 @@ def model_option(default: str | None) -> Callable[[Function], Function]:
         shell_complete=words(*MODEL_NAMES, or_files=True),
         help=f"Network: {WHICH}{shown}",
     )
+
+
+def models_option(default: str) -> Callable[[Function], Function]:
+    """Add --models, several networks by their names."""
+    return click.option(
+        "--models",
+        callback=_names,
+        metavar="NAME,NAME,...",
+        shell_complete=word_list(MODEL_NAMES),
+        default=default,
+        show_default=True,
+        help=f"Networks: {WHICH}",
+    )
+
+
+def _names(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, ...]:
+    """Return the different networks of a list such as mlp,lenet5; a callback of click's options."""
+    names = tuple(part.strip() for part in value.split(","))
+    for name in names:
+        try:
+            network_name(name)
+        except UsageError as error:
+            raise click.BadParameter(error.problem) from error
+    return tuple(dict.fromkeys(names))
 
 
 def hidden_layer_options(function: Function) -> Function:

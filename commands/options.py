@@ -10,8 +10,6 @@ import click
 from artifacts.choices import MODEL_TIMEOUT_SECONDS, PRECISIONS
 from commands.completion_values import datasets, runs, words
 from commands.main import Invocation
-from errors import UsageError
-from models import network_name
 from models.hidden_layers import LARGEST_WIDTH
 
 LARGEST_BATCH = 1 << 20  # images; more would be gigabytes of pixels
@@ -149,17 +147,6 @@ def _height_and_width(
     return sides[0], sides[1]
 
 
-def network_names(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, ...]:
-    """Return the different networks of a list such as mlp,lenet5; a callback of click's options."""
-    names = tuple(part.strip() for part in value.split(","))
-    for name in names:
-        try:
-            network_name(name)
-        except UsageError as error:
-            raise click.BadParameter(error.problem) from error
-    return tuple(dict.fromkeys(names))
-
-
 def device_option(help_text: str) -> Callable[[Function], Function]:
     """Add --device."""
     return click.option(
@@ -184,8 +171,28 @@ def provider_option(help_text: str = "ONNX Runtime's execution provider.") -> Op
     )
 
 
-seed_option = click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True
+def seed_option(help_text: str | None = None) -> Option:
+    """Add --seed."""
+    return click.option(
+        "--seed",
+        type=click.IntRange(0, 2**32 - 1),
+        default=0,
+        show_default=True,
+        help=help_text,
+    )
+
+
+val_split_option = click.option(
+    "--val-split",
+    type=FiniteRange(min=0, max=1, min_open=True, max_open=True),
+    help="Fraction of the training examples that validate.",
+)
+subset_option = click.option(
+    "--subset",
+    type=FiniteRange(min=0, max=1, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Fraction of the training examples to use at all, stratified.",
 )
 precision_option = click.option(
     "--precision",

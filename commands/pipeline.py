@@ -5,38 +5,27 @@ from pathlib import Path
 
 import click
 
-from commands.completion_values import word_list
-from commands.networks import WHICH
+from commands.networks import models_option
 from commands.options import (
     batch_sizes_option,
     data_dir_option,
     dataset_option,
     image_size_option,
-    network_names,
     output_options,
     provider_option,
     seed_option,
 )
 from errors import UsageError
-from models import MODEL_NAMES
 
 
 @click.command("pipeline")
-@click.option(
-    "--models",
-    callback=network_names,
-    metavar="NAME,NAME,...",
-    shell_complete=word_list(MODEL_NAMES),
-    default="mlp,lenet5,resnet18",
-    show_default=True,
-    help=f"Networks: {WHICH}",
-)
+@models_option("mlp,lenet5,resnet18")
 @dataset_option("digits")
 @data_dir_option
 @image_size_option
 @provider_option()
 @click.option("--epochs", type=click.IntRange(1, 10**9), help="For every network.")
-@seed_option
+@seed_option()
 @batch_sizes_option
 @output_options
 def command(

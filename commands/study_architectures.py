@@ -5,36 +5,25 @@ from pathlib import Path
 
 import click
 
-from commands.completion_values import word_list
-from commands.networks import WHICH
+from commands.networks import models_option
 from commands.options import (
-    FiniteRange,
     batch_sizes_option,
     data_dir_option,
     dataset_option,
     image_size_option,
-    network_names,
     output_options,
     provider_option,
     seed_option,
     study_output_option,
+    subset_option,
 )
 from errors import UsageError
-from models import MODEL_NAMES
 
 EPOCHS = 4  # on the embedded digits all networks are done within ten minutes on two cores
 
 
 @click.command("architectures")
-@click.option(
-    "--models",
-    callback=network_names,
-    metavar="NAME,NAME,...",
-    shell_complete=word_list(MODEL_NAMES),
-    default="lenet5,resnet18,resnet34,resnet50",
-    show_default=True,
-    help=f"Networks: {WHICH}",
-)
+@models_option("lenet5,resnet18,resnet34,resnet50")
 @dataset_option("digits")
 @data_dir_option
 @image_size_option
@@ -45,14 +34,8 @@ EPOCHS = 4  # on the embedded digits all networks are done within ten minutes on
     show_default=True,
     help="Passes over the training examples, the same for every network.",
 )
-@click.option(
-    "--subset",
-    type=FiniteRange(min=0, max=1, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="Fraction of the training examples to use at all, stratified.",
-)
-@seed_option
+@subset_option
+@seed_option()
 @provider_option()
 @batch_sizes_option
 @study_output_option("runs/study-architectures")

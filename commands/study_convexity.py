@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # at run time they load pydantic
 @click.command("convexity")
 @dataset_option("digits")
 @data_dir_option
-@seed_option
+@seed_option()
 @study_output_option("runs/study-convexity")
 @output_options
 def command(
@@ -35,11 +35,10 @@ def command(
     Example: python cli.py study convexity
     """
     from artifacts.json_records import document_of_record
-    from artifacts.shell import pasteable
-    from commands.console import print_json, print_pairs, show_log
+    from commands.console import print_json, show_log
     from commands.main import command_line
     from commands.progress import loading
-    from commands.study_steps import study_step
+    from commands.study_steps import print_places, study_step
 
     show_log()
     with loading():
@@ -58,35 +57,18 @@ def command(
         print_json(document_of_record(record))
         return
     _print_results(record)
-    print_pairs(
-        f"convexity on {record.dataset}",
-        [
-            ("written", str(study.record)),
-            ("page", str(study.report)),
-            ("again", pasteable("report", study.root)),
-        ],
-    )
+    print_places(f"convexity on {record.dataset}", study)
 
 
 def _print_results(record: "ConvexityStudy") -> None:
-    from commands.wide_tables import ShownColumn, print_wide_table
+    from commands.wide_tables import print_rows
 
     headings = (
         *("loss", "layers", "eigenvalue\nat origin", "by theory", "smallest\non the path"),
         *("random chords\nbelow", "chord below\nby", "worst start\nless least"),
     )
-    rows = [_cells(one) for one in record.results]
-    print_wide_table(
-        [
-            ShownColumn(
-                heading=heading,
-                cells=[[cell] for cell in cells],
-                is_text=heading == "loss",
-                names_rows=heading in ("loss", "layers"),
-            )
-            for heading, cells in zip(headings, zip(*rows, strict=True), strict=True)
-        ]
-    )
+    rows = [[[cell] for cell in _cells(one)] for one in record.results]
+    print_rows(headings, rows, texts=("loss",), names=("loss", "layers"))
 
 
 def _cells(one: "ConvexityOfLoss") -> tuple[str, ...]:

@@ -53,7 +53,7 @@ def _two_names(
     metavar="N",
     help="Trainings of each loss and learning rate.  [default: 10; 5 from 10,000 examples on]",
 )
-@seed_option
+@seed_option()
 @study_output_option("runs/study-losses")
 @output_options
 def command(
@@ -77,11 +77,10 @@ def command(
               python cli.py study losses --dataset mnist --classes 4,9
     """
     from artifacts.json_records import document_of_record
-    from artifacts.shell import pasteable
-    from commands.console import print_json, print_pairs, show_log
+    from commands.console import print_json, show_log
     from commands.main import command_line
     from commands.progress import loading
-    from commands.study_steps import study_step
+    from commands.study_steps import print_places, study_step
 
     show_log()
     with loading():
@@ -102,19 +101,12 @@ def command(
         return
     for task in record.tasks:
         _print_task(task, len(record.seeds))
-    print_pairs(
-        f"losses on {record.dataset}",
-        [
-            ("written", str(study.record)),
-            ("page", str(study.report)),
-            ("again", pasteable("report", study.root)),
-        ],
-    )
+    print_places(f"losses on {record.dataset}", study)
 
 
 def _print_task(task: "LossesTask", seeds: int) -> None:
     from commands.console import results
-    from commands.wide_tables import ShownColumn, print_wide_table
+    from commands.wide_tables import print_rows
 
     title = f"classes {', '.join(task.classes)}: mean of {seeds} seeds and its 95% interval"
     results.print(title, markup=False, emoji=False, soft_wrap=True)
@@ -123,17 +115,7 @@ def _print_task(task: "LossesTask", seeds: int) -> None:
         *("Brier score", f"steps to\n{100 * task.target_accuracy:.2f}%"),
     )
     rows = [_cells(outcome) for outcome in task.outcomes]
-    print_wide_table(
-        [
-            ShownColumn(
-                heading=heading,
-                cells=cells,
-                is_text=heading == "loss",
-                names_rows=heading == "loss",
-            )
-            for heading, cells in zip(headings, zip(*rows, strict=True), strict=True)
-        ]
-    )
+    print_rows(headings, rows, texts=("loss",), names=("loss",))
 
 
 def _cells(outcome: "LossOutcome") -> list[list[str]]:

@@ -6,7 +6,9 @@ from typing import TypeVar
 
 from artifacts.json_records import Record, write_record
 from artifacts.run_lock import locked_directory
+from artifacts.shell import pasteable
 from artifacts.study_directory import StudyDirectory, StudyKind
+from commands.console import print_pairs
 from commands.progress import StepProgress, step_progress
 from commands.report_steps import report_step
 from commands.study_places import study_for
@@ -43,3 +45,15 @@ def study_step(
         write_record(study.record, record)
     report_step([], [study])
     return study, record
+
+
+def print_places(title: str, study: StudyDirectory) -> None:
+    """Print where a study's record and its page lie, and the command that makes the page again."""
+    print_pairs(
+        title,
+        [
+            ("written", str(study.record)),
+            ("page", str(study.report)),
+            ("again", pasteable("report", study.root)),
+        ],
+    )

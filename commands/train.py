@@ -25,6 +25,8 @@ from commands.options import (
     output_options,
     run_option,
     seed_option,
+    subset_option,
+    val_split_option,
 )
 
 
@@ -85,19 +87,9 @@ from commands.options import (
     metavar="EPOCHS",
     help="End after so many epochs without a better validation.",
 )
-@click.option(
-    "--val-split",
-    type=FiniteRange(min=0, max=1, min_open=True, max_open=True),
-    help="Fraction of the training examples that validate.",
-)
-@click.option(
-    "--subset",
-    type=FiniteRange(min=0, max=1, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="Fraction of the training examples to use at all, stratified.",
-)
-@seed_option
+@val_split_option
+@subset_option
+@seed_option()
 @device_option("Where to train.")
 @click.option(
     "--precision",

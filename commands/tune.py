@@ -14,6 +14,9 @@ from commands.options import (
     device_option,
     image_size_option,
     output_options,
+    seed_option,
+    subset_option,
+    val_split_option,
 )
 
 
@@ -67,25 +70,9 @@ from commands.options import (
     help="After which no trial is begun.",
 )
 @click.option("--epochs", type=click.IntRange(1, 10**9), help="Of each trial.")
-@click.option(
-    "--val-split",
-    type=FiniteRange(min=0, max=1, min_open=True, max_open=True),
-    help="Fraction of the training examples that validate.",
-)
-@click.option(
-    "--subset",
-    type=FiniteRange(min=0, max=1, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="Fraction of the training examples to use at all, stratified.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    help="Of the proposals and of every training.",
-)
+@val_split_option
+@subset_option
+@seed_option("Of the proposals and of every training.")
 @click.option(
     "--study",
     metavar="NAME|DIR",

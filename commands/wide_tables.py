@@ -1,7 +1,7 @@
 """Tables of any number of columns on a terminal: in as many parts as its width needs, none cut."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from rich.box import SIMPLE_HEAD
@@ -52,6 +52,34 @@ def print_wide_table(columns: Sequence[ShownColumn]) -> None:
         for cells in zip(*(column.cells for column in part), strict=True):
             table.add_row(*(Text("\n".join(lines)) for lines in cells))
         results.print(table)
+
+
+def print_rows(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[Sequence[str]]],
+    *,
+    texts: Collection[str],
+    names: Collection[str],
+) -> None:
+    """Print rows of cells, each in lines, under their headings.
+
+    Args:
+        headings: of the columns.
+        rows: at least one; a cell a column.
+        texts: headings of columns that are written to the left.
+        names: headings of columns that say what a row is.
+    """
+    print_wide_table(
+        [
+            ShownColumn(
+                heading=heading,
+                cells=cells,
+                is_text=heading in texts,
+                names_rows=heading in names,
+            )
+            for heading, cells in zip(headings, zip(*rows, strict=True), strict=True)
+        ]
+    )
 
 
 def folded(name: str, width: int) -> list[str]:

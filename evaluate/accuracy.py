@@ -6,10 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artifacts.accuracy_records import AccuracyRecord, ClassAccuracy
+from artifacts.calibration import (
+    CALIBRATION_BINS,
+    calibration_bins,
+    calibration_error_of_bins,
+)
+from artifacts.statistics import wilson_interval
 from evaluate.answers import Answers
-from evaluate.statistics import wilson_interval
 
-CALIBRATION_BINS = 15  # as in Guo et al. 2017
 # Logits that vary by less, relative to the largest, are one answer with rounding: eight units in
 # the last place of a float32.
 _ROUNDING = 2.0**-20
@@ -62,15 +66,13 @@ class Accuracy:
 
     @property
     def calibration_error(self) -> float | None:
-        """Expected calibration error (Naeini et al. 2015; Guo et al. 2017), or None if nonfinite.
+        """Expected calibration error (`artifacts.calibration`), or None if nonfinite.
 
-        Examples are put into bins of equal width by their confidence, the largest of their softmax
-        probabilities; a bin holds its upper bound and not its lower one. The error is the mean over
-        the examples of how far their bin's accuracy is from its mean confidence: 0 to 1.
+        Confidence is the largest of an example's softmax probabilities.
         """
         if self.nonfinite:
             return None
-        return float(np.abs(self.confidence_B - self.correct_B).sum() / self.examples)
+        return calibration_error_of_bins(self.confidence_B, self.correct_B, self.examples)
 
     @property
     def is_constant(self) -> bool:
@@ -133,9 +135,4 @@ def _calibration(
     else:
         below_KN = np.subtract(answers.logits_KN, answers.largest_N, dtype=np.float64)
         confidence_N = 1 / np.exp(below_KN, out=below_KN).sum(axis=0)
-    # The smallest bin also takes 0 itself, which only given probabilities can be.
-    bins_N = np.maximum(np.ceil(confidence_N * CALIBRATION_BINS).astype(np.int64) - 1, 0)
-    return (
-        np.asarray(np.bincount(bins_N, confidence_N, minlength=CALIBRATION_BINS), np.float64),
-        np.bincount(bins_N[answers.is_correct_N], minlength=CALIBRATION_BINS),
-    )
+    return calibration_bins(confidence_N, answers.is_correct_N)

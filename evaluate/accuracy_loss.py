@@ -2,9 +2,9 @@
 
 from artifacts.changes import SIGNIFICANCE
 from artifacts.evaluation_records import AccuracyLoss
+from artifacts.statistics import mcnemar_exact
 from evaluate.opening import Opened
 from evaluate.parity import Parity
-from evaluate.statistics import mcnemar_exact
 
 
 def accuracy_loss(parity: Parity, allowed_points: float) -> AccuracyLoss:

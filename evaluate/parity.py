@@ -9,12 +9,12 @@ from artifacts.accuracy_records import AccuracyRecord
 from artifacts.choices import ReferenceSource
 from artifacts.logits import Tolerance
 from artifacts.parity_records import DifferenceBin, Float64Errors, LiveAgreement, ParityRecord
+from artifacts.statistics import mcnemar_exact
 from evaluate.accuracy import Accuracy
 from evaluate.answers import Answers
 from evaluate.differences import differences, float64_errors, nonfinite_differences
 from evaluate.flips import Flips, flips_of
 from evaluate.size_histogram import counts_by_power, quantile_at_most
-from evaluate.statistics import mcnemar_exact
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

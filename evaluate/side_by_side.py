@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from artifacts.architecture_records import NetworkPair
 from artifacts.evaluation_records import Evaluation
 from artifacts.logits import ReferenceLogits
+from artifacts.statistics import mcnemar_exact
 from errors import ArtifactError
-from evaluate.statistics import holm_corrected, mcnemar_exact
+from evaluate.statistics import holm_corrected
 
 
 def right_answers(

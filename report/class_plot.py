@@ -1,10 +1,8 @@
 """How well each class is known."""
 
-from matplotlib.ticker import FuncFormatter
-from scipy.stats import binomtest
-
-from artifacts.accuracy_records import AccuracyRecord, ClassAccuracy
-from report.drawing import MUTED, SERIES, Plot, new_figure
+from artifacts.accuracy_records import AccuracyRecord
+from artifacts.statistics import wilson_interval
+from report.drawing import MUTED, SERIES, Plot, in_percent, new_figure
 from report.numbers import percent, percent_interval
 
 MOST_CLASSES = 30  # of more the least known are drawn
@@ -18,7 +16,8 @@ def class_plot(accuracy: AccuracyRecord) -> Plot:
     with new_figure(0.9 + 0.3 * max(len(drawn), 4)) as (figure, axes):
         axes.axvline(accuracy.top1, color=MUTED, linewidth=1.2)
         for row, one in enumerate(drawn):
-            share, (low, high) = one.correct / one.examples, _interval(one)
+            share = one.correct / one.examples
+            low, high = wilson_interval(one.correct, one.examples)
             axes.errorbar(
                 share,
                 row,
@@ -30,7 +29,7 @@ def class_plot(accuracy: AccuracyRecord) -> Plot:
             )
         axes.set_yticks(range(len(drawn)), [one.label for one in drawn])
         axes.set_ylim(len(drawn) - 0.5, -0.5)
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
+        in_percent(axes.xaxis)
         axes.set(xlabel="accuracy", ylabel="label")
         axes.grid(visible=False, axis="y")
     left_out = len(classes) - len(drawn)
@@ -48,13 +47,8 @@ def class_plot(accuracy: AccuracyRecord) -> Plot:
                 one.label,
                 f"{one.correct:,} of {one.examples:,}",
                 percent(one.correct / one.examples),
-                percent_interval(_interval(one)),
+                percent_interval(wilson_interval(one.correct, one.examples)),
             )
             for one in classes
         ],
     )
-
-
-def _interval(one: ClassAccuracy) -> tuple[float, float]:
-    found = binomtest(one.correct, one.examples).proportion_ci(method="wilson")
-    return float(found.low), float(found.high)

@@ -1,14 +1,10 @@
 """Plots of the study of convexity."""
 
 from artifacts.convexity_records import ConvexityOfLoss, ConvexityStudy
-from artifacts.study_records import StudiedLoss
 from report.drawing import MARKERS, MUTED, SERIES, Plot, legend_above, new_figure
+from report.names import LOSS_NAMES
 from report.surface_plot import surface_plot
 
-LOSS_NAMES: dict[StudiedLoss, str] = {
-    "mse-of-outputs": "mean squared error",
-    "cross-entropy": "cross-entropy",
-}
 DASHES = (0, (4, 2))
 
 

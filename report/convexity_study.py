@@ -1,10 +1,10 @@
 """The page of the study of convexity: which loss is convex in the weights, and what follows."""
 
-from scipy.stats import binomtest
-
 from artifacts.convexity_records import ConvexityOfLoss, ConvexityStudy
+from artifacts.statistics import wilson_interval
 from report.contents import Contents
-from report.convexity_plots import LOSS_NAMES, convexity_plots
+from report.convexity_plots import convexity_plots
+from report.names import LOSS_NAMES
 from report.numbers import count, percent_interval
 from report.sections import Section
 from report.tables import Table
@@ -83,7 +83,7 @@ def _results_table(study: ConvexityStudy) -> Table:
 
 
 def _results_row(one: ConvexityOfLoss) -> tuple[str, ...]:
-    chords = binomtest(one.random_chords_below, one.random_chords).proportion_ci(method="wilson")
+    chords = wilson_interval(one.random_chords_below, one.random_chords)
     above = [loss - one.least_loss for loss in one.start_losses]
     return (
         LOSS_NAMES[one.loss],
@@ -93,7 +93,7 @@ def _results_row(one: ConvexityOfLoss) -> tuple[str, ...]:
         f"{one.origin_eigenvalue_by_theory:.6g}",
         f"{min(one.path_eigenvalues):.4g}",
         f"{one.random_chords_below:,} of {one.random_chords:,}",
-        percent_interval((chords.low, chords.high)),
+        percent_interval(chords),
         f"{one.hessian_difference:.1e} at {one.hessian_points} points, entries up to"
         f" {one.hessian_entry:.3g}",
         f"{one.least_loss:.6f}",

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter, LogLocator
+from matplotlib.ticker import LogLocator
 
 from artifacts.evaluation_records import Evaluation
 from artifacts.parity_records import ParityRecord
-from report.drawing import INK, SERIES, Plot, legend_above, new_figure
+from report.drawing import INK, SERIES, Plot, in_percent, legend_above, new_figure
 from report.names import name_of
 from report.numbers import small
 
@@ -32,7 +32,7 @@ def difference_plot(evaluations: Sequence[Evaluation]) -> Plot | None:
             axes.axvline(parity.atol, color=colour, linewidth=1.4, linestyle=(0, (4, 2)))
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(numticks=8))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
+        in_percent(axes.yaxis)
         axes.set(xlabel="difference of a logit, by its size", ylabel="share of all logits")
         axes.set_ylim(bottom=0)
         right = max(max(p.atol, p.max_abs or 0) for _, p in measured) * 4

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -109,6 +110,11 @@ def legend_above(figure: Figure, columns: int = 3) -> None:
     figure.legend(
         loc="outside upper left", ncols=columns, fontsize=8.5, borderpad=0, columnspacing=1.2
     )
+
+
+def in_percent(axis: Axis) -> None:
+    """Write an axis of fractions in percent."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
 
 
 def scale_for_ratios(axes: Axes, along: Literal["x", "y"], unit: str = "") -> None:

@@ -6,14 +6,10 @@ from matplotlib.ticker import FuncFormatter
 
 from artifacts.losses_records import LineOfLoss, LossesTask, LossOutcome
 from artifacts.study_records import StudiedLoss, Surface
-from report.drawing import MARKERS, MUTED, SERIES, Plot, legend_above, new_figure
+from report.drawing import MARKERS, MUTED, SERIES, Plot, in_percent, legend_above, new_figure
+from report.names import LOSS_NAMES
 from report.numbers import percent, percent_interval
 from report.surface_plot import surface_plot
-
-LOSS_NAMES: dict[StudiedLoss, str] = {
-    "cross-entropy": "cross-entropy",
-    "mse-of-probabilities": "mean squared error",
-}
 
 
 def _told(task: LossesTask) -> str:
@@ -50,7 +46,7 @@ def speed_plot(task: LossesTask) -> Plot:
         axes.axhline(task.target_accuracy, color=MUTED, linewidth=1, linestyle=(0, (2, 2)))
         axes.set_xscale("log")
         axes.set(xlabel="steps (the first mark is before any)", ylabel="validation accuracy")
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
+        in_percent(axes.yaxis)
         legend_above(figure)
     return Plot(
         name=_name("speed", task),
@@ -94,7 +90,7 @@ def rates_plot(task: LossesTask) -> Plot:
             ]
         axes.set_xscale("log")
         axes.set(xlabel="learning rate", ylabel="validation accuracy, last step")
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
+        in_percent(axes.yaxis)
         legend_above(figure)
     return Plot(
         name=_name("rates", task),

@@ -3,7 +3,6 @@
 from artifacts.losses_records import LossesStudy, LossesTask
 from report.contents import Contents
 from report.losses_plots import (
-    LOSS_NAMES,
     curvature_plot,
     gradient_plot,
     line_plot,
@@ -26,6 +25,7 @@ from report.losses_words import (
     task_told,
     wide_told,
 )
+from report.names import LOSS_NAMES
 from report.numbers import count, percent
 from report.sections import Section
 

@@ -1,7 +1,8 @@
 """Tables of the study of losses: what each loss led to, and how far they differ."""
 
 from artifacts.losses_records import Estimate, LossesTask, LossOutcome
-from report.losses_plots import LOSS_NAMES, steps_told
+from report.losses_plots import steps_told
+from report.names import LOSS_NAMES
 from report.numbers import percent, percent_interval
 from report.tables import Table
 

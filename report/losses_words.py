@@ -3,11 +3,11 @@
 from math import inf
 from statistics import median
 
+from artifacts.changes import SIGNIFICANCE
 from artifacts.losses_records import LossesTask
-from report.losses_plots import LOSS_NAMES, steps_told
+from report.losses_plots import steps_told
+from report.names import LOSS_NAMES
 from report.numbers import count, percent, percent_interval
-
-SURE = 0.05  # p-values below count as a difference
 
 
 def task_told(task: LossesTask) -> str:
@@ -26,11 +26,12 @@ def paired_told(task: LossesTask) -> str:
     chances = [one.mcnemar_p for one in paired]
     first = sum(one.only_cross_entropy for one in paired) / len(paired)
     second = sum(one.only_mse for one in paired) / len(paired)
+    sure = sum(chance < SIGNIFICANCE for chance in chances)
     return (
         f"{len(task.classes)} classes: a seed's two networks differ in {first + second:.1f} test"
         f" images of {task.test_examples:,} on average: only cross-entropy has {first:.1f} of them"
-        f" right, only mean squared error {second:.1f}. McNemar's exact test finds p < {SURE:g} in"
-        f" {sum(chance < SURE for chance in chances)} of {count(len(paired), 'seed')} (p from"
+        f" right, only mean squared error {second:.1f}. McNemar's exact test finds"
+        f" p < {SIGNIFICANCE:g} in {sure} of {count(len(paired), 'seed')} (p from"
         f" {min(chances):.2g} to {max(chances):.2g})."
     )
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from scipy.stats import binomtest
 
+from artifacts.statistics import wilson_interval
 from report.drawing import (
     MUTED,
     SERIES,
@@ -104,13 +104,13 @@ def _accuracy_axis(points: Sequence[Point]) -> tuple[float, float]:
 def _chance(points: Sequence[Point]) -> str:
     """Return how far accuracies are known, lest small steps of the axis be taken for large ones."""
     known = [
-        binomtest(point.correct, point.examples).proportion_ci(method="wilson")
+        wilson_interval(point.correct, point.examples)
         for point in points
         if point.correct is not None
     ]
     if not known:
         return ""
-    widest = 50 * max(interval.high - interval.low for interval in known)
+    widest = 50 * max(high - low for low, high in known)
     return f" With other images of the kind accuracies could differ by {widest:.2f} points."
 
 

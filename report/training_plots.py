@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from artifacts.accuracy_records import AccuracyRecord
 from artifacts.training_records import Epoch
-from report.drawing import INK, MARKERS, MUTED, SERIES, Plot, legend_above, new_figure
+from report.drawing import INK, MARKERS, MUTED, SERIES, Plot, in_percent, legend_above, new_figure
 from report.numbers import percent
 
 _FEW_EPOCHS = 30  # each has a mark of its own
@@ -77,7 +77,7 @@ def _accuracy_plot(
                 label="test, kept weights",
             )
         axes.set_ylabel("accuracy")
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
+        in_percent(axes.yaxis)
         legend_above(figure)
     return Plot(
         name="accuracy",

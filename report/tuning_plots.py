@@ -4,10 +4,19 @@ import itertools
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from artifacts.tuning_records import Choices, Range, Setting, Trial, TuningStudy
-from report.drawing import INK, MUTED, SERIES, Plot, legend_above, new_figure, scale_for_ratios
+from report.drawing import (
+    INK,
+    MUTED,
+    SERIES,
+    Plot,
+    in_percent,
+    legend_above,
+    new_figure,
+    scale_for_ratios,
+)
 from report.numbers import percent
 
 ERROR = "validation error"
@@ -98,7 +107,7 @@ def importance_plot(study: TuningStudy) -> Plot:
         axes.set_yticks(rows, [setting_name(name) for name, _ in shares], parse_math=False)
         axes.set_ylim(len(shares) - 0.5, -0.5)
         axes.set_xlim(0, 1.1 * max(share for _, share in shares) or 1.0)
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
+        in_percent(axes.xaxis)
         axes.set_xlabel("share of the variance")
         axes.grid(visible=False, axis="y")
     return Plot(

@@ -1,9 +1,8 @@
 """What a search found, in words, and how much of it may be chance."""
 
-from scipy.stats import binomtest
-
 from artifacts.choices import Pruner, Sampler
 from artifacts.shell import pasteable
+from artifacts.statistics import wilson_interval
 from artifacts.tuning_records import Trial, TuningStudy
 from report.chance_lead import chance_lead
 from report.numbers import count, percent, percent_interval
@@ -108,5 +107,4 @@ def interval_of(study: TuningStudy, trial: Trial) -> tuple[float, float]:
     """Return the 95% Wilson interval of the accuracy of a trial with a value."""
     examples = study.recipe.val_examples
     right = round((trial.value or 0.0) * examples)
-    found = binomtest(right, examples).proportion_ci(method="wilson")
-    return float(found.low), float(found.high)
+    return wilson_interval(right, examples)

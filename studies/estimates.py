@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from artifacts.losses_records import Estimate, PairedCounts
+from artifacts.statistics import mcnemar_exact, wilson_interval
 
 CONFIDENCE = 0.95
 
@@ -21,16 +22,13 @@ def estimate_of(values: Sequence[float]) -> Estimate:
     )
 
 
-def wilson_interval(correct: Sequence[int], examples: int) -> tuple[float, float]:
+def interval_of_mean(correct: Sequence[int], examples: int) -> tuple[float, float]:
     """Return Wilson's 95% interval of the seeds' mean accuracy on the same examples.
 
     The seeds are not counted as more examples, which they are not: what they get wrong is mostly
     the same.
     """
-    found = stats.binomtest(round(float(np.mean(correct))), examples).proportion_ci(
-        CONFIDENCE, method="wilson"
-    )
-    return float(found.low), float(found.high)
+    return wilson_interval(round(float(np.mean(correct))), examples)
 
 
 def paired_counts(cross_entropy_N: NDArray[np.bool_], mse_N: NDArray[np.bool_]) -> PairedCounts:
@@ -42,7 +40,6 @@ def paired_counts(cross_entropy_N: NDArray[np.bool_], mse_N: NDArray[np.bool_]) 
     """
     first = int((cross_entropy_N & ~mse_N).sum())
     second = int((mse_N & ~cross_entropy_N).sum())
-    chance = stats.binomtest(first, first + second).pvalue if first + second else 1.0
     return PairedCounts(
-        only_cross_entropy=first, only_mse=second, mcnemar_p=min(1.0, float(chance))
+        only_cross_entropy=first, only_mse=second, mcnemar_p=mcnemar_exact(first, second)
     )

@@ -7,7 +7,7 @@ import numpy as np
 from artifacts.losses_records import Differences, Estimate, LossOutcome, RateTried
 from artifacts.study_records import StudiedLoss
 from studies.confident_mistakes import LOSSES
-from studies.estimates import estimate_of, paired_counts, wilson_interval
+from studies.estimates import estimate_of, interval_of_mean, paired_counts
 from studies.scores import Scores, scores_of
 from studies.softmax_regression import Replica, Trained
 from studies.task import Task
@@ -66,7 +66,7 @@ def outcome_of(
         learning_rate=REPLICAS[best].learning_rate,
         correct=correct,
         accuracy=estimate_of([one / examples for one in correct]),
-        accuracy_ci95=wilson_interval(correct, examples),
+        accuracy_ci95=interval_of_mean(correct, examples),
         calibration_error=estimate_of([one.calibration_error for one in scores]),
         negative_log_likelihood=estimate_of([one.negative_log_likelihood for one in scores]),
         brier_score=estimate_of([one.brier_score for one in scores]),

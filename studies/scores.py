@@ -7,9 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from artifacts.calibration import calibration_bins, calibration_error_of_bins
 from studies.output_losses import losses_of
-
-CALIBRATION_BINS = 15  # as evaluate/accuracy.py has
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,14 +45,7 @@ def scores_of(outputs_NK: Tensor, labels_N: Tensor) -> Scores:
 
 
 def calibration_error(outputs_NK: Tensor, labels_N: Tensor) -> float:
-    """Return the expected calibration error (Naeini et al. 2015; Guo et al. 2017), 0 to 1.
-
-    Examples are put into 15 bins of equal width by their confidence, the largest probability; a bin
-    holds its upper bound. It is the mean over the examples of how far the accuracy of their bin is
-    from its mean confidence.
-    """
+    """Return the expected calibration error of the softmax, as `evaluate` computes it."""
     confidence_N, predicted_N = torch.softmax(outputs_NK, dim=1).max(dim=1)
-    bins_N = (confidence_N * CALIBRATION_BINS).ceil().long() - 1
-    excess_N = confidence_N - (predicted_N == labels_N).to(confidence_N)
-    excess_B = torch.zeros(CALIBRATION_BINS).to(excess_N).index_add(0, bins_N, excess_N)
-    return float(excess_B.abs().sum() / len(labels_N))
+    bins = calibration_bins(confidence_N.numpy(), (predicted_N == labels_N).numpy())
+    return calibration_error_of_bins(*bins, len(labels_N))

@@ -29,6 +29,18 @@ def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+def save_splits(
+    path: Path, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]
+) -> None:
+    np.savez(
+        path,
+        train_images=train[0],
+        train_labels=train[1],
+        test_images=test[0],
+        test_labels=test[1],
+    )
+
+
 @pytest.fixture(scope="session")
 def tiny_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three classes of 8x8 images that differ in which rows are bright."""
@@ -41,16 +53,8 @@ def tiny_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
             images[:, 0, row] += np.where(labels == row // 3, 100, 0)[:, None]
         return images.astype(np.uint8), labels
 
-    train_images, train_labels = split(200)
-    test_images, test_labels = split(67)
     path = tmp_path_factory.mktemp("data") / "tiny.npz"
-    np.savez(
-        path,
-        train_images=train_images,
-        train_labels=train_labels,
-        test_images=test_images,
-        test_labels=test_labels,
-    )
+    save_splits(path, split(200), split(67))
     return path
 
 
@@ -66,16 +70,8 @@ def mixed_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
         is_mixed = random.random(examples) < 1 / 3
         return images.astype(np.uint8), np.where(is_mixed, random.permutation(labels), labels)
 
-    train_images, train_labels = split(150)
-    test_images, test_labels = split(90)
     path = tmp_path_factory.mktemp("data") / "mixed.npz"
-    np.savez(
-        path,
-        train_images=train_images,
-        train_labels=train_labels,
-        test_images=test_images,
-        test_labels=test_labels,
-    )
+    save_splits(path, split(150), split(90))
     return path
 
 

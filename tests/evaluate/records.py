@@ -13,7 +13,7 @@ from artifacts.evaluation_records import (
 )
 from artifacts.latency_records import LatencyRecord, MachineState
 from artifacts.parity_records import ParityRecord
-from evaluate.statistics import wilson_interval
+from artifacts.statistics import wilson_interval
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"

@@ -7,11 +7,12 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.metrics import accuracy_score, confusion_matrix
 
+from artifacts.calibration import CALIBRATION_BINS
 from artifacts.logits import Logits
+from artifacts.statistics import wilson_interval
 from errors import DatasetError
-from evaluate.accuracy import CALIBRATION_BINS, Accuracy, accuracy_of
+from evaluate.accuracy import Accuracy, accuracy_of
 from evaluate.answers import answers_from_logits
-from evaluate.statistics import wilson_interval
 
 CLASSES = ("a", "b", "c", "d")
 EXAMPLES = st.integers(1, 40).flatmap(
