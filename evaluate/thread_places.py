@@ -1,8 +1,7 @@
 """Where the threads of ONNX Runtime's pool stay.
 
 ONNX Runtime gives each thread of its pool a CPU of its own when it chooses their number, and none
-when it is told a number; then the system moves them. Threads that stay took 6% less time for
-ResNet-50 at batch 1, and as long elsewhere (`python -m benchmarks.engines` has the ratios).
+when it is told a number; then the system moves them. What that is worth: ARCHITECTURE.md.
 """
 
 import os
