@@ -8,8 +8,9 @@ BIN    := $(VENV)/bin
 demo: install
 	$(BIN)/python cli.py pipeline --models mlp,lenet5,resnet18 --dataset digits --provider cpu
 
+# Files of tests are spread over the CPUs; each process has PyTorch loaded, so at most four.
 test: lint types
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 # Beside what people use instead, on a quiet machine: more than an hour, into benchmarks/RESULTS.md.
 # DATA names a folder with MNIST/raw and svhn-gray/svhn_gray.npz; else $ONNXPROOF_DATA.

@@ -46,6 +46,7 @@ PURPOSES = {
     "psutil": "free memory, other processes",
     "pydantic": "records",
     "pytest": "tests",
+    "pytest-xdist": "tests in several processes",
     "python-multipart": "forms",
     "ray": "evaluation on several machines",
     "rich": "tables and progress",
