@@ -27,7 +27,7 @@ def class_plot(accuracy: AccuracyRecord) -> Plot:
                 markersize=5,
                 capsize=3,
             )
-        axes.set_yticks(range(len(drawn)), [one.label for one in drawn])
+        axes.set_yticks(range(len(drawn)), [one.label for one in drawn], parse_math=False)
         axes.set_ylim(len(drawn) - 0.5, -0.5)
         in_percent(axes.xaxis)
         axes.set(xlabel="accuracy", ylabel="label")

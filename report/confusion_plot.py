@@ -59,8 +59,9 @@ def confusion_plot(accuracy: AccuracyRecord) -> Plot | None:
             spine.set(visible=True, color=GRID)
         if numbered:
             ticks = range(len(classes))
-            axes.set_xticks(ticks, classes, rotation=90 if max(map(len, classes)) > 2 else 0)
-            axes.set_yticks(ticks, classes)
+            rotation = 90 if max(map(len, classes)) > 2 else 0
+            axes.set_xticks(ticks, classes, rotation=rotation, parse_math=False)
+            axes.set_yticks(ticks, classes, parse_math=False)
         axes.tick_params(length=0)
     return Plot(
         name="confusion",

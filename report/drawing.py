@@ -107,9 +107,11 @@ def _in_style() -> Iterator[None]:
 
 def legend_above(figure: Figure, columns: int = 3) -> None:
     """Put the legend above the axes, where it hides nothing."""
-    figure.legend(
+    drawn = figure.legend(
         loc="outside upper left", ncols=columns, fontsize=8.5, borderpad=0, columnspacing=1.2
     )
+    for text in drawn.get_texts():
+        text.set_parse_math(False)  # dollar signs of a run's name are no formula
 
 
 def in_percent(axis: Axis) -> None:

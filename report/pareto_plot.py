@@ -88,7 +88,7 @@ def _figure(points: Sequence[Point], title: str | None) -> Figure:
         axes.margins(0.2)
         axes.set_ylim(_accuracy_axis(points))
         if title:  # alone, without a caption
-            axes.set_title(title)
+            axes.set_title(title, parse_math=False)
             told = "area: size of the file; empty: another one is as good in everything"
             figure.supxlabel(told, size=8, color=MUTED)
     return figure

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 import torch
+from torch import Tensor
 
 from artifacts.chain import trained_network
 from artifacts.logits import Images
@@ -18,10 +19,10 @@ from benchmarks.detection.materials import (
     SOUND_MEAN,
     SOUND_STD,
     colour_digits,
-    sound_network,
     trained_classifier,
     truncated,
     varied_dataset,
+    write_sound_network,
 )
 from benchmarks.detection.others import Case, Found, verdicts_of_others
 from benchmarks.detection.ours import run_with_another_file, verdict
@@ -105,12 +106,16 @@ def planted_faults(bench: Bench, faults: Sequence[Planted]) -> list[Judged]:
     def earlier(deployed: Classifier) -> None:
         deployed.load_state_dict(bench.stale.state_dict())
 
+    images = torch.from_numpy(bench.images.copy())
+    with torch.inference_mode():
+        before = bench.sound(images)
     judged: list[Judged] = []
     for fault in (*faults, Planted(name="a file of an earlier training", plant=earlier)):
         deployed = fault.deployed(bench.sound)
         place = bench.folder / "planted"
         run_with_another_file(bench.run, place, deployed, fixed_batch=fault.fixed_batch)
-        row = {"fault": fault.name, **_changes(bench, deployed), "ours": verdict(place)}
+        changes = _changes(images, before, deployed)
+        row = {"fault": fault.name, **changes, "ours": verdict(place)}
         shutil.rmtree(place)
         case = bench.case(deployed, str(len(judged)), fixed_batch=fault.fixed_batch)
         judged.append((_told(row), case))
@@ -146,16 +151,18 @@ def sound_networks(folder: Path, names: tuple[str, ...]) -> list[Judged]:
     judged: list[Judged] = []
     for number, name in enumerate(names):
         weights = folder / f"weights-{number}.safetensors"
-        classifier = sound_network(name, images, weights)
+        write_sound_network(name, images, weights)
         place = folder / f"sound-{number}"
         network = ("--model", name, "--checkpoint", str(weights), "--dataset", str(dataset))
         done(onnxproof("export", *network, *normalization, "--run", str(place), folder=folder))
         row = _told({"network": name, "ours": verdict(place)})
         trained = trained_network(RunDirectory(place))
-        path = folder / f"sound-{number}.onnx"
-        bare_export(classifier.network, trained.dataset.image_shape, path)
-        model = trained.model.model_dump()
-        case = Case(onnx=path, weights=trained.run.weights, model=model, dataset=dataset)
+        case = Case(
+            onnx=folder / f"sound-{number}.onnx",
+            weights=trained.run.weights,
+            model=trained.model.model_dump(),
+            dataset=dataset,
+        )
         judged.append((row, case))
     return judged
 
@@ -177,15 +184,14 @@ def with_others(judged: Sequence[Judged], python: Path | None) -> list[Row]:
     return [row | {"others": of_others} for (row, _), of_others in zip(judged, found, strict=True)]
 
 
-def _changes(bench: Bench, deployed: Classifier) -> Row:
+def _changes(images: Tensor, before: Tensor, deployed: Classifier) -> Row:
     """Return how many answers of the test split a fault changes in PyTorch, and its logits."""
     with torch.inference_mode():
-        images = torch.from_numpy(bench.images.copy())
-        sound, found = bench.sound(images), deployed(images)
-    difference = (found - sound).abs().max()
+        after = deployed(images)
+    difference = (after - before).abs().max()
     return {
         "examples": len(images),
-        "answers_changed": int((sound.argmax(dim=1) != found.argmax(dim=1)).sum()),
+        "answers_changed": int((before.argmax(dim=1) != after.argmax(dim=1)).sum()),
         "largest_logit_difference": float(difference) if difference.isfinite() else None,
     }
 

@@ -13,6 +13,7 @@ import json
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +33,14 @@ from torch import Tensor, nn
 from torch.onnx.testing import assert_onnx_program
 from transformers import ResNetConfig
 
-from benchmarks.detection.bare import INPUT, OUTPUT
+from benchmarks.detection.bare import INPUT, OUTPUT, bare_program
 from models import build
 
 
-class Case:
-    """A file, the network that it should hold, and images to try them on."""
+class Sound:
+    """A network that a file should hold, and images to try both on."""
 
     def __init__(self, order: dict[str, Any]) -> None:
-        self.onnx = Path(order["onnx"])
-        self.device: str = order["device"]
         classifier = build(**order["model"])
         classifier.load_state_dict(load_file(order["weights"]))
         self.classifier = classifier.eval()
@@ -50,6 +49,23 @@ class Case:
         with np.load(order["dataset"]) as arrays:
             self.images = torch.from_numpy(arrays["test_images"])
             self.labels = arrays["test_labels"]
+        self._program: torch.onnx.ONNXProgram | None = None
+
+    def program(self) -> torch.onnx.ONNXProgram:
+        """Return the network as torch exports it; exported once, however many files are tried."""
+        if self._program is None:
+            torch.manual_seed(0)
+            self._program = bare_program(self.network, torch.randn(2, *self.shape))
+        return self._program
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A file, what it should hold, and the device that is asked for: cpu or cuda."""
+
+    onnx: Path
+    sound: Sound
+    device: str
 
 
 class _Named(nn.Module):
@@ -71,26 +87,19 @@ class _TorchOnCpu(BaseRunner):  # type: ignore[misc]  # Polygraphy is not instal
         self.case = case
 
     def get_input_metadata_impl(self) -> Any:
-        shape = ("batch_size", *self.case.shape)
+        shape = ("batch_size", *self.case.sound.shape)
         return TensorMetadata().add(INPUT, dtype=np.dtype("float32"), shape=shape)
 
     @torch.inference_mode()
     def infer_impl(self, feed_dict: dict[str, Any]) -> dict[str, Any]:
         self.inference_time = 0.0
-        return {OUTPUT: self.case.network(torch.from_numpy(feed_dict[INPUT])).numpy()}
+        return {OUTPUT: self.case.sound.network(torch.from_numpy(feed_dict[INPUT])).numpy()}
 
 
 def by_torch(case: Case) -> None:
     """torch.onnx.testing.assert_onnx_program: random images, torch's own tolerances."""
-    torch.manual_seed(0)
-    program = torch.onnx.export(
-        case.network,
-        (torch.randn(2, *case.shape),),
-        dynamo=True,
-        dynamic_shapes=({0: torch.export.Dim("batch_size")},),
-        verbose=False,
-    )
-    assert program is not None
+    program = case.sound.program()
+    program.release()  # the session of the file before
     program.model = onnx_ir.load(case.onnx)
     assert_onnx_program(program)
 
@@ -98,12 +107,12 @@ def by_torch(case: Case) -> None:
 def by_optimum(case: Case) -> None:
     """optimum.exporters.onnx.validate_model_outputs, as for a ResNet."""
     torch.manual_seed(0)
-    channels, *size = case.shape
+    channels, *size = case.sound.shape
     config = ResNetConfig(num_channels=channels)
     config.image_size = tuple(size)
     validate_model_outputs(
         ResNetOnnxConfig(config, task="image-classification"),
-        _Named(case.network, config),
+        _Named(case.sound.network, config),
         case.onnx,
         [OUTPUT],
         device=case.device,
@@ -126,8 +135,8 @@ def by_polygraphy(case: Case) -> None:
 def by_timm(case: Case) -> None:
     """What timm's onnx_export does with check_forward: 3 decimals, on random images."""
     torch.manual_seed(0)
-    images = torch.randn(2, *case.shape)
-    wanted = case.network(images)
+    images = torch.randn(2, *case.sound.shape)
+    wanted = case.sound.network(images)
     found = onnx_forward(str(case.onnx), images)  # type: ignore[no-untyped-call]
     np.testing.assert_almost_equal(wanted.numpy(), found, decimal=3)
 
@@ -138,13 +147,14 @@ def by_accuracy(case: Case) -> None:
     providers = {"cuda": ["CUDAExecutionProvider"], "cpu": ["CPUExecutionProvider"]}[case.device]
     session = onnxruntime.InferenceSession(str(case.onnx), providers=providers)
     right = {"torch": 0, "onnx": 0}
-    for start in range(0, len(case.labels), 32):
-        images = case.classifier.normalized(case.images[start : start + 32])
-        labels = case.labels[start : start + 32]
+    sound = case.sound
+    for start in range(0, len(sound.labels), 32):
+        images = sound.classifier.normalized(sound.images[start : start + 32])
+        labels = sound.labels[start : start + 32]
         found = session.run(None, {INPUT: images.numpy()})[0]
         right["onnx"] += int((found.argmax(axis=1) == labels).sum())
-        right["torch"] += int((case.network(images).argmax(dim=1).numpy() == labels).sum())
-    top1 = {side: f"{100 * count / len(case.labels):.3f}" for side, count in right.items()}
+        right["torch"] += int((sound.network(images).argmax(dim=1).numpy() == labels).sum())
+    top1 = {side: f"{100 * count / len(sound.labels):.3f}" for side, count in right.items()}
     if top1["torch"] != top1["onnx"]:
         raise AssertionError(f"{top1['onnx']} in the place of {top1['torch']}")
 
@@ -173,8 +183,13 @@ def main() -> None:
     """Print a line for each case."""
     warnings.simplefilter("ignore")
     answers = sys.stdout
+    known, weights = None, ""
     for order in json.loads(Path(sys.argv[1]).read_text()):
-        case = Case(order)
+        if known is None or order["weights"] != weights:  # the files of one network come together
+            known, weights = Sound(order), order["weights"]
+        case = Case(onnx=Path(order["onnx"]), sound=known, device=order["device"])
+        if not case.onnx.exists():
+            known.program().save(case.onnx, external_data=False)
         found = {name: found_by(check, case) for name, check in CHECKS.items()}
         answers.write(json.dumps(found) + "\n")
         answers.flush()

@@ -74,8 +74,8 @@ def varied_dataset(path: Path) -> Dataset:
     return load_dataset(str(path))
 
 
-def sound_network(name: str, images: Images, weights: Path) -> Classifier:
-    """Return a network whose random weights tell images apart; write those of the network within.
+def write_sound_network(name: str, images: Images, weights: Path) -> None:
+    """Write random weights with which a network tells images apart.
 
     Args:
         name: as --model takes it.
@@ -90,7 +90,6 @@ def sound_network(name: str, images: Images, weights: Path) -> Classifier:
     )
     make_telling(classifier, images[:8], head_names(network_name(name), CHANNELS, size))
     write_weights(weights, copied_weights(classifier.network))
-    return classifier
 
 
 def trained_classifier(trained: TrainedNetwork) -> Classifier:

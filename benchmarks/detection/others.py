@@ -23,7 +23,8 @@ class Case:
     """A file and what it should hold.
 
     Attributes:
-        onnx: normalized images to logits.
+        onnx: normalized images to logits; where there is none, torch.onnx.export makes it of the
+            sound classifier's network.
         weights: safetensors of the sound classifier.
         model: what `build` takes.
         dataset: whose test split the accuracy is counted on.
