@@ -5,7 +5,15 @@ from typing import Literal
 
 import pytest
 
-from report.drawing import CSS_VARIABLES, Plot, inline_svg, new_figure, save_plot, scale_for_ratios
+from report.drawing import (
+    CSS_VARIABLES,
+    Plot,
+    inline_svg,
+    legend_above,
+    new_figure,
+    save_plot,
+    scale_for_ratios,
+)
 
 CSS = (Path(__file__).parents[2] / "report" / "page" / "report.css").read_text()
 
@@ -66,6 +74,14 @@ def test_names_that_the_font_lacks_are_no_warning(tmp_path: Path) -> None:
     named = Plot(name="one", title="t", caption="c", figure=figure, columns=("a",))
     assert "猫" in inline_svg(named)
     save_plot(tmp_path / "one.png", figure)
+
+
+def test_names_with_dollar_signs_are_no_formula_in_a_legend() -> None:
+    with new_figure() as (figure, axes):
+        axes.plot([1, 2], [3, 4], label=r"$\frac$")
+        legend_above(figure)
+    named = Plot(name="one", title="t", caption="c", figure=figure, columns=("a",))
+    assert r"$\frac$" in inline_svg(named)
 
 
 @pytest.mark.parametrize("variable", CSS_VARIABLES.values())

@@ -10,6 +10,7 @@ from artifacts.training_records import Epoch
 from report.class_plot import class_plot
 from report.confusion_plot import MOST_DRAWN, confusion_plot
 from report.difference_plot import difference_plot, why_not_drawn
+from report.drawing import inline_svg
 from report.latency_plots import latency_plot, series_of, speedup_plot
 from report.numbers import percent_interval
 from report.roofline_plot import roofline_plot, why_no_share
@@ -75,6 +76,20 @@ def test_confusion_names_the_most_frequent_mistake() -> None:
     assert "cat was taken for dog (3 images)" in plot.caption
     drawn = sorted(text.get_text() for text in plot.figure.axes[0].texts)
     assert drawn == ["10", "3", "7"]
+
+
+def test_class_names_with_dollar_signs_are_no_formula() -> None:
+    accuracy = two_classes(7, 3, 10)
+    classes = [
+        one.model_copy(update={"label": label})
+        for one, label in zip(accuracy.per_class, (r"$\frac$", "5$ or 10$"), strict=True)  # type: ignore[attr-defined]
+    ]
+    named = accuracy.model_copy(update={"per_class": tuple(classes)})  # type: ignore[attr-defined]
+    for plot in (confusion_plot(named), class_plot(named)):
+        assert plot is not None
+        drawn = inline_svg(plot)
+        assert r"$\frac$" in drawn
+        assert "5$ or 10$" in drawn
 
 
 def test_confusion_without_mistakes_says_so() -> None:
