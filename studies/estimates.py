@@ -1,5 +1,6 @@
 """Figures over seeds and over examples, with what they tell of others; by scipy."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,14 +13,21 @@ from artifacts.statistics import mcnemar_exact, wilson_interval
 CONFIDENCE = 0.95
 
 
-def estimate_of(values: Sequence[float]) -> Estimate:
-    """Return mean and spread of two or more seeds' values, with Student's interval of the mean."""
+def estimate_of(
+    values: Sequence[float], *, least: float = -math.inf, most: float = math.inf
+) -> Estimate:
+    """Return mean and spread of two or more seeds' values, with Student's interval of the mean.
+
+    Args:
+        values: one a seed.
+        least: below which no mean can lie; the interval ends there.
+        most: above which none can.
+    """
     mean = float(np.mean(values))
     quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, df=len(values) - 1))
     half = quantile * float(np.std(values, ddof=1)) / len(values) ** 0.5
-    return Estimate(
-        mean=mean, ci95=(mean - half, mean + half), smallest=min(values), largest=max(values)
-    )
+    ci95 = max(mean - half, least), min(mean + half, most)
+    return Estimate(mean=mean, ci95=ci95, smallest=min(values), largest=max(values))
 
 
 def interval_of_mean(correct: Sequence[int], examples: int) -> tuple[float, float]:

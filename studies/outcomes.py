@@ -65,11 +65,13 @@ def outcome_of(
         rates=rates_tried(loss, trainings, steps, target),
         learning_rate=REPLICAS[best].learning_rate,
         correct=correct,
-        accuracy=estimate_of([one / examples for one in correct]),
+        accuracy=estimate_of([one / examples for one in correct], least=0, most=1),
         accuracy_ci95=interval_of_mean(correct, examples),
-        calibration_error=estimate_of([one.calibration_error for one in scores]),
-        negative_log_likelihood=estimate_of([one.negative_log_likelihood for one in scores]),
-        brier_score=estimate_of([one.brier_score for one in scores]),
+        calibration_error=estimate_of([one.calibration_error for one in scores], least=0, most=1),
+        negative_log_likelihood=estimate_of(
+            [one.negative_log_likelihood for one in scores], least=0
+        ),
+        brier_score=estimate_of([one.brier_score for one in scores], least=0, most=2),
         val_accuracy=tuple(curves.mean(axis=0).tolist()),
         val_accuracy_range=tuple(
             zip(curves.min(axis=0).tolist(), curves.max(axis=0).tolist(), strict=True)
@@ -84,7 +86,7 @@ def rates_tried(
     return tuple(
         RateTried(
             learning_rate=replica.learning_rate,
-            val_accuracy=estimate_of(final_accuracies(trainings, number)),
+            val_accuracy=estimate_of(final_accuracies(trainings, number), least=0, most=1),
             val_loss=_mean([float(one.val_loss_R[number]) for one in trainings]),
             steps_to_target=tuple(
                 _first_step(one.val_accuracy_SR[:, number].tolist(), steps, target)

@@ -21,14 +21,17 @@ SOUND_MEAN, SOUND_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of pixel
 
 
 def colour_digits(path: Path) -> None:
-    """Write the embedded digits in colours that tell half of the class, and vary in brightness."""
+    """Write the embedded digits in colours that tell half of the class, and vary in brightness.
+
+    They are 14 pixels wide, every second one of 28, which were made of 8: a quarter of the work.
+    """
     random = np.random.default_rng(0)
 
     def coloured(images: Images, labels: np.ndarray) -> Images:
         hue = labels % 5 / 5 + random.normal(0, 0.08, len(labels))
         angle = 2 * np.pi * (hue[:, None] + np.array([0, 1 / 3, 2 / 3]))
         tint = (0.55 + 0.45 * np.cos(angle)) * random.uniform(0.4, 1, (len(labels), 1))
-        coloured_NCHW: Images = (images * tint[:, :, None, None]).astype(np.uint8)
+        coloured_NCHW: Images = (images[:, :, ::2, ::2] * tint[:, :, None, None]).astype(np.uint8)
         return coloured_NCHW
 
     digits = load_dataset("digits")

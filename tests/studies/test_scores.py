@@ -46,6 +46,13 @@ def test_interval_of_seeds_that_agree_has_no_width() -> None:
     assert estimate_of([0.5, 0.5, 0.5]).ci95 == (0.5, 0.5)
 
 
+def test_interval_ends_where_no_mean_can_lie() -> None:
+    found = estimate_of([0.99, 1.0, 1.0], least=0, most=1)
+    assert found.ci95[1] == 1
+    assert found.ci95[0] < 0.99
+    assert estimate_of([0.0, 0.0, 0.01], least=0).ci95[0] == 0
+
+
 def test_wilson_interval_of_a_mean_is_no_narrower_with_more_seeds() -> None:
     expected = wilson_interval(341, 355)
     assert interval_of_mean([341], 355) == pytest.approx(expected)
