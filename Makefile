@@ -12,7 +12,7 @@ demo: install
 test: lint types
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
-# Beside what people use instead, on a quiet machine: more than an hour, into benchmarks/RESULTS.md.
+# Beside what people use instead, on a quiet machine: an hour, into benchmarks/RESULTS.md.
 # DATA names a folder with MNIST/raw and svhn-gray/svhn_gray.npz; else $ONNXPROOF_DATA.
 bench: install
 	$(BIN)/python -m benchmarks $(if $(DATA),--data-dir '$(DATA)')
