@@ -55,7 +55,7 @@ def command(data_dir: str | None, quick: bool, out: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="onnxproof-") as name:
         questions = _questions(Path(name), python)
         measured = {
-            what: _measured(what, commands, Path(name), repetitions=1 if quick else 9)
+            what: _measured(what, commands, Path(name), repetitions=1 if quick else 7)
             for what, commands in questions.items()
         }
     target = judged_target(measured[HELP])
