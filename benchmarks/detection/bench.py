@@ -25,7 +25,7 @@ from benchmarks.detection.materials import (
     write_sound_network,
 )
 from benchmarks.detection.others import Case, Found, verdicts_of_others
-from benchmarks.detection.ours import run_with_another_file, verdict
+from benchmarks.detection.ours import judged, run_with_another_file, verdict
 from benchmarks.detection.planted import Planted
 from benchmarks.own_commands import done, onnxproof
 from data import load_dataset
@@ -109,7 +109,7 @@ def planted_faults(bench: Bench, faults: Sequence[Planted]) -> list[Judged]:
     images = torch.from_numpy(bench.images.copy())
     with torch.inference_mode():
         before = bench.sound(images)
-    judged: list[Judged] = []
+    looked_at: list[Judged] = []
     for fault in (*faults, Planted(name="a file of an earlier training", plant=earlier)):
         deployed = fault.deployed(bench.sound)
         place = bench.folder / "planted"
@@ -117,9 +117,9 @@ def planted_faults(bench: Bench, faults: Sequence[Planted]) -> list[Judged]:
         changes = _changes(images, before, deployed)
         row = {"fault": fault.name, **changes, "ours": verdict(place)}
         shutil.rmtree(place)
-        case = bench.case(deployed, str(len(judged)), fixed_batch=fault.fixed_batch)
-        judged.append((_told(row), case))
-    return judged
+        case = bench.case(deployed, str(len(looked_at)), fixed_batch=fault.fixed_batch)
+        looked_at.append((_told(row), case))
+    return looked_at
 
 
 def faults_around(bench: Bench) -> list[Judged]:
@@ -148,40 +148,37 @@ def sound_networks(folder: Path, names: tuple[str, ...]) -> list[Judged]:
         for option, values in (("--mean", SOUND_MEAN), ("--std", SOUND_STD))
         for word in (option, ",".join(map(str, values)))
     ]
-    judged: list[Judged] = []
+    looked_at: list[Judged] = []
     for number, name in enumerate(names):
-        weights = folder / f"weights-{number}.safetensors"
-        write_sound_network(name, images, weights)
-        place = folder / f"sound-{number}"
-        network = ("--model", name, "--checkpoint", str(weights), "--dataset", str(dataset))
-        done(onnxproof("export", *network, *normalization, "--run", str(place), folder=folder))
-        row = _told({"network": name, "ours": verdict(place)})
-        trained = trained_network(RunDirectory(place))
-        case = Case(
-            onnx=folder / f"sound-{number}.onnx",
-            weights=trained.run.weights,
-            model=trained.model.model_dump(),
-            dataset=dataset,
-        )
-        judged.append((row, case))
-    return judged
+        network, whole = (folder / f"{part}-{number}.safetensors" for part in ("network", "whole"))
+        model = write_sound_network(name, images, network, whole)
+        place = folder / f"run-{number}"
+        asked = ("--model", name, "--checkpoint", str(network), "--dataset", str(dataset))
+        exported = onnxproof("export", *asked, *normalization, "--run", str(place), folder=folder)
+        ours = judged(exported) if exported.returncode else verdict(place)
+        row = _told({"network": name, "ours": ours})
+        onnx = folder / f"sound-{number}.onnx"
+        looked_at.append((row, Case(onnx=onnx, weights=whole, model=model, dataset=dataset)))
+    return looked_at
 
 
-def with_others(judged: Sequence[Judged], python: Path | None) -> list[Row]:
+def with_others(looked_at: Sequence[Judged], python: Path | None) -> list[Row]:
     """Return the rows with what others found in the same files.
 
     Args:
-        judged: by ours.
+        looked_at: by ours.
         python: of the environment that has the other checks, if there is one.
     """
     if python is None:
-        return [row | {"others": {}} for row, _ in judged]
+        return [row | {"others": {}} for row, _ in looked_at]
 
     def tell(found: Found) -> None:
         click.echo(f"others: {found}", err=True)
 
-    found = verdicts_of_others(python, [case for _, case in judged], tell)
-    return [row | {"others": of_others} for (row, _), of_others in zip(judged, found, strict=True)]
+    found = verdicts_of_others(python, [case for _, case in looked_at], tell)
+    return [
+        row | {"others": of_others} for (row, _), of_others in zip(looked_at, found, strict=True)
+    ]
 
 
 def _changes(images: Tensor, before: Tensor, deployed: Classifier) -> Row:

@@ -1,6 +1,7 @@
 """What the planted faults are planted in: a dataset in colour, a ResNet-18 that learned it."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -77,22 +78,25 @@ def varied_dataset(path: Path) -> Dataset:
     return load_dataset(str(path))
 
 
-def write_sound_network(name: str, images: Images, weights: Path) -> None:
-    """Write random weights with which a network tells images apart.
+def write_sound_network(name: str, images: Images, network: Path, whole: Path) -> dict[str, Any]:
+    """Write random weights with which a network tells images apart; return what `build` takes.
 
     Args:
         name: as --model takes it.
         images: uint8 images_NCHW.
-        weights: where to.
+        network: where to, without preprocessing.
+        whole: where to, with it.
     """
     torch.manual_seed(0)
     size = (SOUND_SIDE, SOUND_SIDE)
     mean, std = ([255 * value for value in values] for values in (SOUND_MEAN, SOUND_STD))
-    classifier = build(
-        name, num_classes=10, in_channels=CHANNELS, image_size=size, mean=mean, std=std
-    )
-    make_telling(classifier, images[:8], head_names(network_name(name), CHANNELS, size))
-    write_weights(weights, copied_weights(classifier.network))
+    model: dict[str, Any] = {"num_classes": 10, "in_channels": CHANNELS, "image_size": size}
+    model |= {"name": name, "mean": mean, "std": std}
+    classifier = build(**model)
+    make_telling(classifier, images, head_names(network_name(name), CHANNELS, size))
+    write_weights(network, copied_weights(classifier.network))
+    write_weights(whole, copied_weights(classifier))
+    return model
 
 
 def trained_classifier(trained: TrainedNetwork) -> Classifier:

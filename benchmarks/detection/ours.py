@@ -18,7 +18,7 @@ from artifacts.files import sha256_of_file
 from artifacts.json_records import read_record, write_record
 from artifacts.run_directory import RunDirectory
 from benchmarks.detection.bare import bare_export
-from benchmarks.own_commands import onnxproof
+from benchmarks.own_commands import Finished, onnxproof
 from export.checks import tensor_specs
 from models.classifier import Classifier
 
@@ -28,13 +28,18 @@ FAILED = 1
 def verdict(run: Path, *options: str, provider: str = "cpu") -> dict[str, Any]:
     """Return whether `evaluate` found anything against a run, and the first thing that it said."""
     asked = ("evaluate", "--run", str(run), "--provider", provider, "--no-latency", "--json")
-    done = onnxproof(*asked, *options, folder=run.parent)
-    if done.returncode == 0:
+    return judged(onnxproof(*asked, *options, folder=run.parent))
+
+
+def judged(command: Finished) -> dict[str, Any]:
+    """Return whether a command of ours found anything, and the first thing that it said."""
+    if command.returncode == 0:
         return {"caught": False, "said": ""}
-    if done.returncode == FAILED:
-        return {"caught": True, "said": json.loads(done.stdout)["failures"][0]}
-    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    return {"caught": True, "said": f"exit {done.returncode}: {lines[0].removeprefix('error: ')}"}
+    if command.returncode == FAILED:
+        return {"caught": True, "said": json.loads(command.stdout)["failures"][0]}
+    lines = [line for line in command.stderr.splitlines() if line.startswith("error: ")]
+    said = f"exit {command.returncode}: {lines[0].removeprefix('error: ')}"
+    return {"caught": True, "said": said}
 
 
 def run_with_another_file(

@@ -12,10 +12,12 @@ import torch
 from artifacts.chain import trained_network
 from artifacts.run_directory import RunDirectory
 from benchmarks.detection.__main__ import judged_targets
+from benchmarks.detection.bench import sound_networks
 from benchmarks.detection.materials import colour_digits, trained_classifier, truncated
 from benchmarks.detection.ours import run_with_another_file, verdict
 from benchmarks.detection.planted import FAULTS, Planted, last_layer
 from benchmarks.detection_tables import detection_table
+from benchmarks.own_commands import Finished
 from models import build
 from models.classifier import Classifier
 
@@ -62,6 +64,18 @@ def test_only_the_numbers_can_tell_that_a_run_has_another_network(
     assert found["said"].startswith("parity: ")
     missing = verdict(tmp_path / "none")
     assert missing["said"].startswith("exit 4: ")
+
+
+def test_refused_export_of_a_sound_network_is_an_alarm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_arguments: str, folder: Path) -> Finished:
+        return Finished([], returncode=5, stdout="", stderr="a log line\nerror: export: differs\n")
+
+    monkeypatch.setattr("benchmarks.detection.bench.onnxproof", refused)
+    ((row, case),) = sound_networks(tmp_path, ("logistic",))
+    assert row["ours"] == {"caught": True, "said": "exit 5: export: differs"}
+    assert case.weights.is_file()  # others look at it all the same
 
 
 def test_colours_tell_classes_and_a_truncated_split_is_shorter(tmp_path: Path) -> None:
