@@ -43,12 +43,13 @@ def make_telling(classifier: Classifier, images: Images, head: Set[str]) -> None
     for name, tensor in network.state_dict().items():
         if tensor.numel() > 1 and bool((tensor == tensor.flatten()[0]).all()):
             tensor.copy_(_in_place_of(name, tensor, generator))
-    _take_sizes(classifier, torch.from_numpy(images))
+    pixels = torch.from_numpy(images.copy())  # of a dataset they may be read-only
+    _take_sizes(classifier, pixels)
     weights = network.state_dict()
     biases = [weights[name] for name in head if weights[name].dim() == 1]
     for bias in biases:
         bias.zero_()
-    logits_NK = classifier(torch.from_numpy(images))
+    logits_NK = classifier(pixels)
     variation = float((logits_NK - logits_NK.mean(dim=0)).std())
     if variation > 0:
         for name in head:
