@@ -27,7 +27,6 @@ from polygraphy.backend.base import BaseRunner
 from polygraphy.backend.onnxrt import OnnxrtRunner, SessionFromOnnx
 from polygraphy.common import TensorMetadata
 from polygraphy.comparator import Comparator, DataLoader
-from safetensors.torch import load_file
 from timm.utils.onnx import onnx_forward
 from torch import Tensor, nn
 from torch.onnx.testing import assert_onnx_program
@@ -35,6 +34,7 @@ from transformers import ResNetConfig
 
 from benchmarks.detection.bare import INPUT, OUTPUT, bare_program
 from models import build
+from models.weights import load_weights
 
 
 class Sound:
@@ -42,7 +42,7 @@ class Sound:
 
     def __init__(self, order: dict[str, Any]) -> None:
         classifier = build(**order["model"])
-        classifier.load_state_dict(load_file(order["weights"]))
+        load_weights(Path(order["weights"]), classifier)
         self.classifier = classifier.eval()
         self.network = classifier.network
         self.shape = (order["model"]["in_channels"], *order["model"]["image_size"])
