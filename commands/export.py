@@ -98,13 +98,12 @@ def command(
               python cli.py export --precision int8 --keep-float32 first,last
               python cli.py export --checkpoint net.pt --model net.py:factory --dataset photos/
     """
-    from commands.console import print_json, print_pairs, show_log
+    from commands.console import print_json, show_log
     from commands.progress import loading
 
     show_log()
     with loading():
         from commands.export_steps import ImportOptions, export_step, import_step
-        from commands.reduction_lines import reduction_pairs
         from commands.run_data import run_or_last, trust_code_of
         from export.export import ExportOptions
     reduction = given_int8_options(precision, int8)
@@ -114,20 +113,13 @@ def command(
         if trust_code:
             trust_code_of(directory)
     else:
-        if model is None:
-            raise UsageError("--model", "is missing: which network are the weights of?")
-        if dataset is None:
-            raise UsageError(
-                "--dataset",
-                "is missing: what is parity proved on?",
-                hint="any dataset, or a folder of images without labels",
-            )
+        network, images = _network_and_images(model, dataset)
         directory = import_step(
             ImportOptions(
-                model=model,
+                model=network,
                 checkpoint=checkpoint,
                 pretrained=pretrained,
-                dataset=dataset,
+                dataset=images,
                 data_dir=data_dir,
                 image_size=image_size,
                 normalization=_normalization(mean, std),
@@ -149,10 +141,17 @@ def command(
     )
     if as_json:
         print_json(variant.to_dict())
-        return
+    else:
+        _print_variant(directory.root, variant)
+
+
+def _print_variant(run: Path, variant: "Variant") -> None:
+    from commands.console import print_pairs
+    from commands.reduction_lines import reduction_pairs
+
     checks = ", ".join(f"{c.max_abs:.1e} at batch {c.batch_size}" for c in variant.batch_checks)
     print_pairs(
-        f"exported {directory.root / variant.file}",
+        f"exported {run / variant.file}",
         [
             ("size", f"{variant.file_bytes:,} bytes"),
             *_external_data_pairs(variant),
@@ -160,7 +159,7 @@ def command(
             *reduction_pairs(variant),
             ("against PyTorch", f"largest logit difference {checks}"),
             ("sha256", variant.onnx_sha256),
-            ("next", _next(directory.root, precision)),
+            ("next", _next(run, variant.precision)),
         ],
     )
 
@@ -173,6 +172,19 @@ def _next(run: Path, precision: Precision) -> str:
 def _external_data_pairs(variant: "Variant") -> list[tuple[str, str]]:
     data = variant.external_data
     return [("weights", f"{data.bytes:,} bytes in {data.file}")] if data else []
+
+
+def _network_and_images(model: str | None, dataset: str | None) -> tuple[str, str]:
+    """Return what weights from elsewhere want to be told beside them."""
+    if model is None:
+        raise UsageError("--model", "is missing: which network are the weights of?")
+    if dataset is None:
+        raise UsageError(
+            "--dataset",
+            "is missing: what is parity proved on?",
+            hint="any dataset, or a folder of images without labels",
+        )
+    return model, dataset
 
 
 def _refuse_options_of_imports(

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,12 @@ from commands.options import (
     seed_option,
 )
 from errors import UsageError
+
+if TYPE_CHECKING:  # at run time these load numpy and ONNX Runtime
+    from artifacts.evaluation_records import Evaluation
+    from artifacts.run_directory import RunDirectory
+    from commands.training_steps import TrainingOptions
+    from evaluate.evaluation import EvaluationOptions
 
 
 @click.command("pipeline")
@@ -46,11 +53,9 @@ def command(
     """
     from artifacts.json_records import document_of_record
     from commands.console import log, print_json, show_log
-    from commands.evaluation_steps import evaluate_step
     from commands.evaluation_table import print_networks
-    from commands.export_steps import export_step
     from commands.report_steps import report_step
-    from commands.training_steps import TrainingOptions, train_step
+    from commands.training_steps import TrainingOptions
     from evaluate.evaluation import EvaluationOptions
     from evaluate.latency import LatencyOptions
     from evaluate.provider_trial import provider_failure
@@ -71,22 +76,18 @@ def command(
     )
     runs, evaluations, page = [], [], Path()
     for number, model in enumerate(models, start=1):
-        log.info("%s (%d of %d): train", model, number, len(models))
-        run, _ = train_step(
-            TrainingOptions(
-                model=model,
-                dataset=dataset,
-                data_dir=data_dir,
-                image_size=image_size,
-                overrides={"epochs": epochs},
-                seed=seed,
-            )
+        training = TrainingOptions(
+            model=model,
+            dataset=dataset,
+            data_dir=data_dir,
+            image_size=image_size,
+            overrides={"epochs": epochs},
+            seed=seed,
         )
-        log.info("%s (%d of %d): export", model, number, len(models))
-        export_step(run)
-        log.info("%s (%d of %d): evaluate", model, number, len(models))
-        evaluations.append(evaluate_step(run, options)[0])
+        place = f"{model} ({number} of {len(models)})"
+        run, evaluation = _proved_network(training, options, place)
         runs.append(run)
+        evaluations.append(evaluation)
         page = report_step([run]).page
     if len(runs) > 1:
         page = report_step(runs).page
@@ -96,3 +97,26 @@ def command(
         print_networks(evaluations, f"{dataset}, ONNX Runtime's {provider} provider")
         log.info("report: %s", page)
     return 0 if all(e.verdict == "pass" for e in evaluations) else 1
+
+
+def _proved_network(
+    training: "TrainingOptions", options: "EvaluationOptions", place: str
+) -> "tuple[RunDirectory, Evaluation]":
+    """Return the run of a network that was trained, exported and evaluated.
+
+    Args:
+        training: the network, and what it learns.
+        options: of the evaluation.
+        place: which network of how many, for the log.
+    """
+    from commands.console import log
+    from commands.evaluation_steps import evaluate_step
+    from commands.export_steps import export_step
+    from commands.training_steps import train_step
+
+    log.info("%s: train", place)
+    run, _ = train_step(training)
+    log.info("%s: export", place)
+    export_step(run)
+    log.info("%s: evaluate", place)
+    return run, evaluate_step(run, options)[0]

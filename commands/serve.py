@@ -17,7 +17,8 @@ from commands.options import (
     run_option,
 )
 
-if TYPE_CHECKING:  # at run time it loads numpy
+if TYPE_CHECKING:  # at run time they load numpy
+    from evaluate.classifier import Classifier
     from serve.model import ServedModel
 
 LARGEST_PORT = 65_535
@@ -120,7 +121,7 @@ def command(
     from evaluate.session_options import SessionOptions
     from serve.app import Serving
     from serve.hosts import Hosts
-    from serve.model import Limits, ServedModel
+    from serve.model import Limits
     from serve.running import bound_socket, is_loopback, run_server, url_of
 
     show_log()
@@ -140,15 +141,7 @@ def command(
         with step_progress("serve") as progress:
             progress("opening", 0, 0)
             classifier = opened_classifier(run, onnx, input_form, precision, session)
-        served = ServedModel(
-            model=classifier.model,
-            precision=classifier.precision,
-            provider=provider,
-            image_shape=classifier.image_shape,
-            classes=classifier.classes,
-            dataset=classifier.dataset,
-            rankings=classifier.rankings,
-        )
+        served = _served_model(classifier, provider)
         if served.feels_company:
             log.info("int8-dynamic takes its ranges from each batch: images are computed singly")
         if not is_loopback(listener):
@@ -168,6 +161,20 @@ def command(
                 on_listening=lambda: _tell(served, url_of(listener), as_json=as_json),
                 is_stop_asked=is_stop_asked,
             )
+
+
+def _served_model(classifier: "Classifier", provider: str) -> "ServedModel":
+    from serve.model import ServedModel
+
+    return ServedModel(
+        model=classifier.model,
+        precision=classifier.precision,
+        provider=provider,
+        image_shape=classifier.image_shape,
+        classes=classifier.classes,
+        dataset=classifier.dataset,
+        rankings=classifier.rankings,
+    )
 
 
 def _tell(served: "ServedModel", url: str, *, as_json: bool) -> None:

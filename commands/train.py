@@ -1,6 +1,7 @@
 """`train`: trains one network and writes its run."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -28,6 +29,11 @@ from commands.options import (
     subset_option,
     val_split_option,
 )
+
+if TYPE_CHECKING:  # at run time they load torch and pydantic
+    from artifacts.run_directory import RunDirectory
+    from artifacts.training_records import Training
+    from commands.training_steps import TrainingOptions
 
 
 @click.command("train")
@@ -166,11 +172,9 @@ def command(
     Examples: python cli.py train --model resnet18 --dataset mnist --epochs 3
               python cli.py train --model net.py:factory --dataset photos/ --image-size 64
     """
-    from artifacts.json_records import document_of_record, read_record
-    from artifacts.training_records import Recipe
-    from commands.console import print_json, print_pairs, show_log
+    from artifacts.json_records import document_of_record
+    from commands.console import print_json, show_log
     from commands.training_steps import TrainingOptions, train_step
-    from trainers.recipes import expectation_for
 
     show_log()
     options = TrainingOptions(
@@ -219,24 +223,29 @@ def command(
         return  # another of the processes that train together tells the result
     if as_json:
         print_json(document_of_record(training))
-        return
-    expected = expectation_for(read_record(written.recipe, Recipe))
-    to_expect = [("expect", expected.in_words())] if expected else []
-    watch = [("watch", f"tensorboard --logdir {written.tensorboard}")] if tensorboard else []
-    print_pairs(
-        f"trained {options.model} on {options.dataset}",
-        [
-            ("parameters", f"{training.parameters:,}"),
-            ("best epoch", f"{training.best_epoch} of {training.epochs}"),
-            (
-                "validation",
-                f"{100 * training.val_accuracy:.2f}%"
-                f" ({training.val_correct} of {training.val_examples})",
-            ),
-            *to_expect,
-            ("time", f"{training.seconds:.1f} s on {training.device}"),
-            ("run", str(written.root)),
-            *watch,
-            ("next", pasteable("export", f"--run={written.root}")),
-        ],
-    )
+    else:
+        _print_training(options, written, training)
+
+
+def _print_training(options: "TrainingOptions", run: "RunDirectory", training: "Training") -> None:
+    from artifacts.json_records import read_record
+    from artifacts.training_records import Recipe
+    from commands.console import print_pairs
+    from trainers.recipes import expectation_for
+
+    right = f"{training.val_correct} of {training.val_examples}"
+    pairs = [
+        ("parameters", f"{training.parameters:,}"),
+        ("best epoch", f"{training.best_epoch} of {training.epochs}"),
+        ("validation", f"{100 * training.val_accuracy:.2f}% ({right})"),
+    ]
+    if expected := expectation_for(read_record(run.recipe, Recipe)):
+        pairs.append(("expect", expected.in_words()))
+    pairs += [
+        ("time", f"{training.seconds:.1f} s on {training.device}"),
+        ("run", str(run.root)),
+    ]
+    if options.tensorboard:
+        pairs.append(("watch", f"tensorboard --logdir {run.tensorboard}"))
+    pairs.append(("next", pasteable("export", f"--run={run.root}")))
+    print_pairs(f"trained {options.model} on {options.dataset}", pairs)

@@ -10,19 +10,20 @@ import click
 from artifacts.choices import RecipeName
 from artifacts.run_directory import RunDirectory, remember_last_run
 from artifacts.run_lock import locked_run
-from artifacts.training_records import DatasetSpec, SearchedTrial, Training
+from artifacts.training_records import DatasetSpec, Recipe, SearchedTrial, Training
 from commands.console import log
 from commands.main import Invocation, command_line
 from commands.networks import ChosenNetwork, chosen_network
 from commands.progress import loading, step_progress, training_progress
 from commands.run_data import dataset_of_run, dataset_spec, run_for
 from data import Dataset, load_dataset
+from data.splits import TrainingIndices
 from errors import UsageError
 from models import NetworkName
 
 if TYPE_CHECKING:  # at run time these load torch
     from trainers.processes import Processes
-    from trainers.train import Watcher
+    from trainers.train import ExecutionOptions, Watcher
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,25 +105,9 @@ def _trained(
     processes: "Processes",
 ) -> Training | None:
     from trainers.earlier import finished_training, is_begun
-    from trainers.plan import planned_training
-    from trainers.train import ExecutionOptions, train
+    from trainers.train import train
 
-    recipe, indices = planned_training(
-        dataset,
-        spec=dataset_spec(dataset, options.dataset, options.data_dir, options.image_size),
-        network=chosen.network,
-        widths=options.widths,
-        dropout=options.dropout,
-        initial_weights=chosen.weights,
-        normalization=chosen.normalization,
-        recipe=options.recipe,
-        overrides=options.overrides,
-        val_split=options.val_split,
-        subset=options.subset,
-        seed=options.seed,
-        device_type=processes.device.type,
-        searched=options.searched,
-    )
+    recipe, indices = _plan(options, chosen, dataset, processes.device.type)
     resume = options.resume
     if options.reuse:
         if (finished := finished_training(run, recipe)) is not None:
@@ -144,15 +129,7 @@ def _trained(
             indices,
             run=run,
             processes=processes,
-            options=ExecutionOptions(
-                threads=options.threads,
-                deterministic=options.deterministic,
-                memory_bytes=options.memory_bytes,
-                compiled=options.compiled,
-                test_curve=options.recipe == "assignment"
-                if options.test_curve is None
-                else options.test_curve,
-            ),
+            options=_execution(options),
             resume=resume,
             watchers=watchers,
             stop_requested=stop_requested,
@@ -161,6 +138,42 @@ def _trained(
         if training is not None:
             remember_last_run(run)
     return training
+
+
+def _plan(
+    options: TrainingOptions, chosen: ChosenNetwork, dataset: Dataset, device_type: str
+) -> tuple[Recipe, TrainingIndices]:
+    from trainers.plan import planned_training
+
+    return planned_training(
+        dataset,
+        spec=dataset_spec(dataset, options.dataset, options.data_dir, options.image_size),
+        network=chosen.network,
+        widths=options.widths,
+        dropout=options.dropout,
+        initial_weights=chosen.weights,
+        normalization=chosen.normalization,
+        recipe=options.recipe,
+        overrides=options.overrides,
+        val_split=options.val_split,
+        subset=options.subset,
+        seed=options.seed,
+        device_type=device_type,
+        searched=options.searched,
+    )
+
+
+def _execution(options: TrainingOptions) -> "ExecutionOptions":
+    from trainers.train import ExecutionOptions
+
+    has_curve = options.test_curve
+    return ExecutionOptions(
+        threads=options.threads,
+        deterministic=options.deterministic,
+        memory_bytes=options.memory_bytes,
+        compiled=options.compiled,
+        test_curve=options.recipe == "assignment" if has_curve is None else has_curve,
+    )
 
 
 def _watchers(

@@ -72,6 +72,26 @@ class OnnxRunner:
         self.asked = asked = asked or SessionOptions()
         self.full_name = full_name_of(asked.provider)
         self.threads = asked.threads or usable_cpus()
+        self._session, self.load_ms = self._opened(model, directory)
+        self.session_providers = tuple(self._session.get_providers())
+        self._require_options()
+        placed = [
+            (subgraph.ep_name, node.op_type)
+            for subgraph in self._session.get_provider_graph_assignment_info()
+            for node in subgraph.get_nodes()
+        ]
+        self.nodes = dict(Counter(name for name, _ in placed))
+        self.copies = sum(op_type.startswith("Memcpy") for _, op_type in placed)
+        self.inputs = _tensor_specs(self._session.get_inputs())
+        self.outputs = _tensor_specs(self._session.get_outputs())
+        self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+        self._watch = WATCHDOG.watch(self.name, asked.timeout_seconds)
+
+    def _opened(
+        self, model: Path | bytes, directory: Path | None
+    ) -> tuple[onnxruntime.InferenceSession, float]:
+        """Return a session on the provider that is asked for, and the milliseconds it took."""
+        asked = self.asked
         device, options = None, asked.all_provider_options
         if asked.provider == OPENVINO:
             device, options = openvino_device(asked), plugin_options(asked, self.threads)
@@ -87,31 +107,17 @@ class OnnxRunner:
                     providers = [(self.full_name, options)]
                 else:
                     settings.add_provider_for_devices([device], options)
-                self._session = onnxruntime.InferenceSession(
+                session = onnxruntime.InferenceSession(
                     content, settings, providers=providers, enable_fallback=False
                 )
             except Exception as error:  # its errors share no base class but this one
                 failure = error
-        self.load_ms = (time.perf_counter() - start) * 1000
+        load_ms = (time.perf_counter() - start) * 1000
         if failure is not None:
             raise self._load_error(model, directory, failure, printed.text) from failure
-        self.session_providers = tuple(self._session.get_providers())
-        if self.session_providers[0] != self.full_name:
-            raise unusable(
-                asked.provider, f"ONNX Runtime gave {self.session_providers[0]}", printed.text
-            )
-        self._require_options()
-        placed = [
-            (subgraph.ep_name, node.op_type)
-            for subgraph in self._session.get_provider_graph_assignment_info()
-            for node in subgraph.get_nodes()
-        ]
-        self.nodes = dict(Counter(name for name, _ in placed))
-        self.copies = sum(op_type.startswith("Memcpy") for _, op_type in placed)
-        self.inputs = _tensor_specs(self._session.get_inputs())
-        self.outputs = _tensor_specs(self._session.get_outputs())
-        self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
-        self._watch = WATCHDOG.watch(self.name, asked.timeout_seconds)
+        if (given := session.get_providers()[0]) != self.full_name:
+            raise unusable(asked.provider, f"ONNX Runtime gave {given}", printed.text)
+        return session, load_ms
 
     def _settings(self, directory: Path | None) -> onnxruntime.SessionOptions:
         settings = _settings_with_weights(directory)

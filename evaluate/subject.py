@@ -75,39 +75,13 @@ def subject_of_run(
             provider does not work here.
     """
     run, variant = exported.trained.run, exported.variant
-    weights = variant.external_data
-    recorded = RecordedReference(path=run.reference)
     require_same_split(run.reference, dataset)
-    reference: Reference = recorded
-    if source == "live":
-        if not is_installed("torch"):
-            raise UnusableError("--reference live", "PyTorch is not installed here")
-        from evaluate.torch_runner import pytorch_logits_function
-
-        reference = LiveReference(
-            recorded=recorded,
-            pytorch=functools.partial(pytorch_logits_function, exported.trained, session),
-        )
-    elif session.tf32:
-        raise UsageError(
-            "--tf32",
-            "PyTorch's logits were recorded without it, and both sides must do the same",
-            hint="add --reference live",
-        )
+    reference = _reference_of_run(exported, source, session)
     images = dataset.test.images[: batch_size_of_pass(dataset.image_shape)]
     require_tried(exported, InputOptions(), session, images)
     return Subject(
         onnx=exported.onnx,
-        model=EvaluatedModel(
-            onnx_sha256=variant.onnx_sha256,
-            precision=variant.precision,
-            checkpoint_sha256=variant.checkpoint_sha256,
-            opset=variant.opset,
-            name=exported.trained.model.name,
-            parameters=exported.trained.parameters,
-            file_bytes=variant.file_bytes + (weights.bytes if weights else 0),
-            external_data={weights.file: weights.sha256} if weights else {},
-        ),
+        model=_evaluated_model(exported),
         input_options=InputOptions(),
         softmaxed=frozenset(),
         reference=reference,
@@ -119,6 +93,40 @@ def subject_of_run(
         allowed_accuracy_drop=variant.quantization.validation.max_accuracy_drop
         if variant.quantization
         else MAX_ACCURACY_DROP,
+    )
+
+
+def _reference_of_run(
+    exported: ExportedNetwork, source: ReferenceSource, session: SessionOptions
+) -> Reference:
+    recorded = RecordedReference(path=exported.trained.run.reference)
+    if source == "recorded":
+        if session.tf32:
+            raise UsageError(
+                "--tf32",
+                "PyTorch's logits were recorded without it, and both sides must do the same",
+                hint="add --reference live",
+            )
+        return recorded
+    if not is_installed("torch"):
+        raise UnusableError("--reference live", "PyTorch is not installed here")
+    from evaluate.torch_runner import pytorch_logits_function
+
+    pytorch = functools.partial(pytorch_logits_function, exported.trained, session)
+    return LiveReference(recorded=recorded, pytorch=pytorch)
+
+
+def _evaluated_model(exported: ExportedNetwork) -> EvaluatedModel:
+    variant, weights = exported.variant, exported.variant.external_data
+    return EvaluatedModel(
+        onnx_sha256=variant.onnx_sha256,
+        precision=variant.precision,
+        checkpoint_sha256=variant.checkpoint_sha256,
+        opset=variant.opset,
+        name=exported.trained.model.name,
+        parameters=exported.trained.parameters,
+        file_bytes=variant.file_bytes + (weights.bytes if weights else 0),
+        external_data={weights.file: weights.sha256} if weights else {},
     )
 
 

@@ -2,13 +2,15 @@
 
 import logging
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
+from torch import nn
 
 from artifacts.chain import ExportedNetwork, TrainedNetwork, exported_network
 from artifacts.choices import BF16_OPSET, DEFAULT_OPSET, Precision
 from artifacts.engine import Engine
-from artifacts.export_records import Export, Variant
+from artifacts.export_records import Export, Reference, Variant
 from artifacts.json_records import content_of_record
 from artifacts.own_graphs import note_own
 from data import Dataset
@@ -153,23 +155,19 @@ def _export_float32(
     )
     on_step("tracing the network", 0, 0)
     program = graph_from_classifier(
-        classifier,
-        trained,
-        opset=opset,
-        probabilities=options.probabilities,
+        classifier, trained, opset=opset, probabilities=options.probabilities
     )
-    path = run.onnx("float32")
-    external_data = run.external_data("float32")
+    files = [run.onnx("float32"), run.external_data("float32")]
     # Under the final names, since an ONNX file names the one that has its weights.
     with (
         replacing_together(
-            *(path, external_data, *([] if earlier else [run.reference])),
+            *(files if earlier else [*files, run.reference]),
             record=run.export,
             withdraw=lambda: withdraw_variant(run, earlier, "float32"),
         ) as directory,
         told_by_line(trained.model.name),
     ):
-        candidate = directory / path.name
+        candidate = directory / files[0].name
         on_step("checks of the graph", 0, 0)
         save_graph(program, candidate)
         model = check_file(candidate)
@@ -180,31 +178,35 @@ def _export_float32(
             engine.tolerance_for("float32"),
         )
         variant = variant_record(
-            trained,
-            model,
-            "float32",
-            checks,
-            directory=directory,
-            engine=engine,
-            command=command,
+            trained, model, "float32", checks, directory=directory, engine=engine, command=command
         )
         if earlier:
-            record = earlier.model_copy(
-                update={"variants": earlier.variants | {"float32": variant}}
-            )
+            variants = earlier.variants | {"float32": variant}
+            record = earlier.model_copy(update={"variants": variants})
         else:  # The reference takes longest, so it comes last.
-            logits = reference_logits(
-                trained,
-                dataset,
-                classifier,
-                device,
-                lambda done, total: on_step("PyTorch's reference", done, total),
-            )
-            reference = saved_reference(directory / run.reference.name, logits, device)
+            reference = _reference(trained, dataset, classifier, device, directory, on_step)
             record = Export(reference=reference, variants={"float32": variant})
         (directory / run.export.name).write_bytes(content_of_record(record))
     note_own(variant)
     return variant
+
+
+def _reference(
+    trained: TrainedNetwork,
+    dataset: Dataset,
+    classifier: nn.Module,
+    device: torch.device,
+    directory: Path,
+    on_step: OnStep,
+) -> Reference:
+    logits = reference_logits(
+        trained,
+        dataset,
+        classifier,
+        device,
+        lambda done, total: on_step("PyTorch's reference", done, total),
+    )
+    return saved_reference(directory / trained.run.reference.name, logits, device)
 
 
 def _reference_device(name: str) -> torch.device:

@@ -65,16 +65,7 @@ def export_variant(
             f"--precision {precision}",
             f"the weights lie outside {float32.onnx.name}, and only those inside can be reduced",
         )
-    # At most as much as the float32 graph, where every layer is put back. For INT8 also two graphs
-    # among the system's temporary files: what the quantizer writes, and the one that is tried.
-    require_space(run.root, float32.variant.file_bytes + NODE_BYTES, "the export", hint=FREE_SPACE)
-    if precision.startswith("int8"):
-        require_space(
-            Path(tempfile.gettempdir()),
-            2 * float32.variant.file_bytes + NODE_BYTES,
-            "quantizing",
-            hint=f"{FREE_SPACE}, or name another with TMPDIR",
-        )
+    _require_space(float32, precision)
     data = _reduction_data(trained, dataset, int8.calibration_images)
     reduced = _reduced(onnx.load(float32.onnx), precision, data, int8, engine, on_step)
     on_step("checks of the graph", 0, 0)
@@ -109,6 +100,24 @@ def export_variant(
         (directory / run.export.name).write_bytes(content_of_record(record))
     note_own(variant)
     return variant
+
+
+def _require_space(float32: ExportedNetwork, precision: Precision) -> None:
+    """Refuse to begin where the disk is too small.
+
+    At most as much is wanted as the float32 graph takes, where every layer is put back. For INT8
+    also two graphs among the system's temporary files: what the quantizer writes, and the one that
+    is tried.
+    """
+    graph = float32.variant.file_bytes
+    require_space(float32.trained.run.root, graph + NODE_BYTES, "the export", hint=FREE_SPACE)
+    if precision.startswith("int8"):
+        require_space(
+            Path(tempfile.gettempdir()),
+            2 * graph + NODE_BYTES,
+            "quantizing",
+            hint=f"{FREE_SPACE}, or name another with TMPDIR",
+        )
 
 
 def _reduced(

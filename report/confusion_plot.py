@@ -1,5 +1,6 @@
 """Which class is taken for which."""
 
+from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from artifacts.accuracy_records import AccuracyRecord
@@ -19,24 +20,10 @@ def confusion_plot(accuracy: AccuracyRecord) -> Plot | None:
     numbered = len(classes) <= MOST_NUMBERED
     with new_figure(5.0 if numbered else 5.4) as (figure, axes):
         for label, row in enumerate(accuracy.confusion):
-            examples = sum(row)
             for predicted, number in enumerate(row):
-                if not number:
-                    continue
-                is_right = label == predicted
-                share = number / examples
-                # Mistakes are few beside what is right: the root of their share makes them seen.
-                axes.add_patch(
-                    Rectangle(
-                        (predicted - 0.5, label - 0.5),
-                        1,
-                        1,
-                        facecolor=SERIES[0] if is_right else SERIES[1],
-                        alpha=0.25 + 0.35 * share if is_right else 0.15 + 0.7 * share**0.5,
-                        edgecolor="none",
-                    )
-                )
-                if numbered:
+                if number:
+                    _draw_cell(axes, label, predicted, number / sum(row))
+                if number and numbered:
                     axes.text(
                         predicted,
                         label,
@@ -71,6 +58,16 @@ def confusion_plot(accuracy: AccuracyRecord) -> Plot | None:
         columns=("label", "named", "examples", "of that label"),
         rows=confusions(accuracy),
     )
+
+
+def _draw_cell(axes: Axes, label: int, predicted: int, share: float) -> None:
+    """Colour a cell by its share of the label's examples."""
+    is_right = label == predicted
+    # Mistakes are few beside what is right: the root of their share makes them seen.
+    alpha = 0.25 + 0.35 * share if is_right else 0.15 + 0.7 * share**0.5
+    corner = (predicted - 0.5, label - 0.5)
+    colour = SERIES[0] if is_right else SERIES[1]
+    axes.add_patch(Rectangle(corner, 1, 1, facecolor=colour, alpha=alpha, edgecolor="none"))
 
 
 def confusions(accuracy: AccuracyRecord) -> list[tuple[str, str, str, str]]:
