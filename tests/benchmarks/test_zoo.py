@@ -1,15 +1,17 @@
 """The sweep: weights that prove something, a process for each network, rows that are kept."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 
 from benchmarks import zoo
+from benchmarks.measuring import ROOT
 from benchmarks.random_network import make_telling, varied_images
 from benchmarks.zoo_tables import zoo_table
 from models import build, network_name
@@ -42,7 +44,8 @@ def test_images_of_the_sweep_differ_after_a_mean_over_their_places() -> None:
 
 def sweep(out: Path, *models: str) -> int:
     arguments = [word for model in models for word in ("--model", model)]
-    return CliRunner().invoke(zoo.command, [*arguments, "--out", str(out)]).exit_code
+    words = [sys.executable, "-m", "benchmarks.zoo", *arguments, "--out", str(out)]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, check=False).returncode
 
 
 def test_sweep_gives_each_network_a_row_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
