@@ -52,6 +52,11 @@ class Choices(Record):
 
     choices: tuple[Setting, ...] = Field(min_length=1, max_length=MOST_CHOICES)
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether there is nothing to choose."""
+        return len(self.choices) == 1
+
     @model_validator(mode="after")
     def _require_different(self) -> "Choices":
         if len(set(self.choices)) < len(self.choices):

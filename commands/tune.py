@@ -117,7 +117,8 @@ def command(
     """Search for the settings with the best validation accuracy.
 
     The recipe's own settings are tried first where the space holds them, so that a search does not
-    end worse than they are. The test split is never opened. Start the same command again to go on
+    end worse than they are; TPE then begins with settings that differ from them in one. The test
+    split is never opened. Start the same command again to go on
     with a search, or several times at once to share it.
 
     \b

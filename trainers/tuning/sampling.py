@@ -22,6 +22,7 @@ from errors import UsageError
 from trainers.tuning.space import TYPES, Settings, Space
 
 SEAT = "seat"  # attribute of a trial: its place among those that are wanted, from 0
+TPE_STARTUP_TRIALS = 10  # before it models anything: Optuna's default
 MEDIAN_STARTUP_TRIALS = 5  # complete ones, before the median of them says anything
 WARM_UP_SHARE = 0.2  # of the epochs, which the median does not judge
 HALVING_FACTOR = 3  # the best third goes on
@@ -74,8 +75,42 @@ class SeatSampler(BaseSampler):
 def sampler_for(sampler: Sampler, seed: int) -> BaseSampler:
     """Return Optuna's sampler of that name; the points of a grid are given, not drawn."""
     if sampler == "tpe":
-        return SeatSampler(lambda own: TPESampler(seed=own), seed)
+        return SeatSampler(
+            lambda own: TPESampler(seed=own, n_startup_trials=TPE_STARTUP_TRIALS), seed
+        )
     return SeatSampler(lambda own: RandomSampler(seed=own), seed)
+
+
+def neighbour_of(own: Settings, space: Space, seat: int, seed: int) -> Settings:
+    """Return what a trial is given before TPE models anything: the recipe's own settings but one.
+
+    Each setting has its turn. A choice is another than the recipe's own; a setting of a range is
+    left out, for the sampler to draw. Drawn all at once, settings around a good recipe are nearly
+    always worse than it, and say little of any.
+
+    Args:
+        own: the recipe's settings, each within the space.
+        space: what may be tried.
+        seat: of the trial; 0 has all of the recipe's own, and later ones are given nothing.
+        seed: of the study, which decides about order and choices.
+    """
+    names = [
+        name for name in space if not (isinstance(one := space[name], Choices) and one.is_fixed)
+    ]
+    if seat == 0 or not names:
+        return own if seat == 0 else {}
+    if seat >= TPE_STARTUP_TRIALS:
+        return {}
+    turn, place = divmod(seat - 1, len(names))
+    number = int(np.random.default_rng(seed).permutation(len(names))[place])
+    name = names[number]
+    kept = {other: setting for other, setting in own.items() if other != name}
+    searched = space[name]
+    if not isinstance(searched, Choices):
+        return kept
+    others = [choice for choice in searched.choices if choice != own[name]]
+    order = np.random.default_rng((seed, number)).permutation(len(others))
+    return kept | {name: others[order[turn % len(others)]]}
 
 
 def pruner_for(pruner: Pruner, epochs: int) -> BasePruner:

@@ -19,7 +19,13 @@ from errors import UnfinishedError
 from trainers.tuning.objective import Bench, SearchStopped, TrialFailed, train_trial
 from trainers.tuning.plan import SearchPlan, require_same_search
 from trainers.tuning.recorded import recorded_study
-from trainers.tuning.sampling import SEAT, pruner_for, sampler_for, suggested
+from trainers.tuning.sampling import (
+    SEAT,
+    neighbour_of,
+    pruner_for,
+    sampler_for,
+    suggested,
+)
 from trainers.tuning.seats import FAILURE, MOST_DEATHS, STOPPED, Beat, Seats, deaths
 from trainers.tuning.space import Settings, recipe_of_trial
 from trainers.tuning.storage import (
@@ -127,8 +133,12 @@ class Search:
     def _given(self) -> Callable[[int], Settings]:
         if self.plan.sampler == "grid":
             return self.plan.grid().__getitem__
-        first = self.plan.own if self.plan.tries_defaults else {}
-        return lambda seat: first if seat == 0 else {}
+        if not self.plan.tries_defaults:
+            return lambda _: {}
+        own = self.plan.own
+        if self.plan.sampler == "tpe":
+            return lambda seat: neighbour_of(own, self.plan.space, seat, self.plan.seed)
+        return lambda seat: own if seat == 0 else {}
 
     def _do_trial(self, study: optuna.Study, trial: optuna.Trial) -> None:
         number = int(trial.user_attrs[SEAT])

@@ -9,8 +9,16 @@ from artifacts.choices import Sampler
 from artifacts.tuning_records import Choices, Range, Setting
 from errors import UsageError
 from tests.trainers.tuning.searches import recipe_of
-from trainers.tuning.sampling import SEAT, Grid, pruner_for, sampler_for, suggested
-from trainers.tuning.space import Space, default_space
+from trainers.tuning.sampling import (
+    SEAT,
+    TPE_STARTUP_TRIALS,
+    Grid,
+    neighbour_of,
+    pruner_for,
+    sampler_for,
+    suggested,
+)
+from trainers.tuning.space import Space, default_space, own_settings
 
 SPACE = default_space(recipe_of("mlp"))
 
@@ -53,6 +61,29 @@ def test_tpe_learns_from_what_was_good() -> None:
     found = drawn("tpe", list(range(40)))
     rates = [float(settings["lr"]) for settings in found.values()]
     assert sum(rates[20:]) / 20 > 2 * sum(rates[:10]) / 10
+
+
+def test_first_trials_differ_from_the_recipe_in_one_setting_and_each_has_its_turn() -> None:
+    own = own_settings(recipe_of("mlp"), SPACE)
+    assert neighbour_of(own, SPACE, 0, 0) == own
+    neighbours = [neighbour_of(own, SPACE, seat, 0) for seat in range(1, TPE_STARTUP_TRIALS)]
+    varied = []
+    for given in neighbours:
+        (name,) = (name for name in SPACE if given.get(name) != own[name])
+        assert name in given or isinstance(SPACE[name], Range)  # else the sampler draws it
+        varied.append(name)
+    assert set(varied[: len(SPACE)]) == set(SPACE)
+    assert len({str(given) for given in neighbours if len(given) == len(own)}) >= 3
+    assert neighbour_of(own, SPACE, TPE_STARTUP_TRIALS, 0) == {}
+    assert neighbour_of(own, SPACE, 1, 0) != neighbour_of(own, SPACE, 1, 1)
+
+
+def test_setting_that_is_fixed_has_no_turn() -> None:
+    space: Space = {"lr": Choices(choices=(0.1,)), "batch_size": Choices(choices=(32, 64))}
+    own: dict[str, Setting] = {"lr": 0.1, "batch_size": 32}
+    given = [neighbour_of(own, space, seat, 0) for seat in (1, 2)]
+    assert given == [{"lr": 0.1, "batch_size": 64}] * 2
+    assert neighbour_of({"lr": 0.1}, {"lr": space["lr"]}, 1, 0) == {}
 
 
 def test_integers_of_a_range_are_integers() -> None:
