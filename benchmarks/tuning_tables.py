@@ -12,11 +12,11 @@ TUNING = """\
 
 Grid, random search and TPE with the same number of trials, on MNIST with the MLP: 10,000 images to
 train on, 10,000 to validate. The first trial of each search is the recipe's own settings, so none
-ends below them; the grid's are points of it in an order drawn by the seed. Validation accuracy is
-that of the best trial, and flattered, since it was chosen by it; test accuracy is that of the same
-network, which `train --from-study` trained again, and it chose nothing. Mean over the seeds, least
-and most; "above" is beside the recipe's own settings with the same seed, in points. How long
-searches took is not told: the machine was shared.
+ends below them; TPE's next nine differ from them in one setting; the grid's are points of it in an
+order drawn by the seed. Validation accuracy is that of the best trial, and flattered, since it was
+chosen by it; test accuracy is that of the same network, which `train --from-study` trained again,
+and it chose nothing. Mean over the seeds, least and most; "above" is beside the recipe's own
+settings with the same seed, in points. How long searches took is not told: the machine was shared.
 """
 
 
