@@ -38,6 +38,11 @@ class Range(Record):
             raise ValueError("a grid point is there twice")
         return self
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether there is nothing to choose: never, since low is below high."""
+        return False
+
     def points(self) -> tuple[Setting, ...]:
         """Return what a grid search tries."""
         return self.grid

@@ -20,9 +20,10 @@ def confusion_plot(accuracy: AccuracyRecord) -> Plot | None:
     numbered = len(classes) <= MOST_NUMBERED
     with new_figure(5.0 if numbered else 5.4) as (figure, axes):
         for label, row in enumerate(accuracy.confusion):
+            examples = sum(row)
             for predicted, number in enumerate(row):
                 if number:
-                    _draw_cell(axes, label, predicted, number / sum(row))
+                    _draw_cell(axes, label, predicted, number / examples)
                 if number and numbered:
                     axes.text(
                         predicted,

@@ -84,7 +84,7 @@ def slice_plots(study: TuningStudy) -> list[Plot]:
     return [
         _slice_plot(study, name, searched, number)
         for number, (name, searched) in enumerate(study.space.items(), start=1)
-        if isinstance(searched, Range) or len(searched.choices) > 1
+        if not searched.is_fixed
         if any(name in trial.settings for trial in _valued(study))
     ]
 

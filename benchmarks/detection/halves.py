@@ -15,7 +15,7 @@ from benchmarks.detection.bench import (
 )
 from benchmarks.detection.planted import FAULTS
 
-# Of each family that torchvision has one that is exported in seconds, not minutes.
+# Of most families that torchvision has, those that are exported in seconds, not minutes.
 SOUND = (
     *("logistic", "mlp", "lenet5", "torchvision:resnet18", "torchvision:resnet34"),
     *("torchvision:alexnet", "torchvision:vgg11", "torchvision:googlenet"),

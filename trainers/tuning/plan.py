@@ -62,7 +62,7 @@ class SearchPlan:
     @property
     def searched(self) -> list[str]:
         """The settings with more than one value to try."""
-        return [name for name, part in self.space.items() if not _is_fixed(part)]
+        return [name for name, part in self.space.items() if not part.is_fixed]
 
     def grid(self) -> Grid:
         """Return the points that a grid search tries.
@@ -139,7 +139,3 @@ def _words(space: Mapping[str, Range | Choices], name: str) -> str:
         return " | ".join(map(str, part.choices))
     grid = ", ".join(f"{point:g}" for point in part.grid)
     return f"{part.low:g} to {part.high:g}{' (log)' if part.log else ''} with the grid {grid}"
-
-
-def _is_fixed(part: Range | Choices) -> bool:
-    return isinstance(part, Choices) and len(part.choices) == 1

@@ -94,12 +94,10 @@ def neighbour_of(own: Settings, space: Space, seat: int, seed: int) -> Settings:
         seat: of the trial; 0 has all of the recipe's own, and later ones are given nothing.
         seed: of the study, which decides about order and choices.
     """
-    names = [
-        name for name in space if not (isinstance(one := space[name], Choices) and one.is_fixed)
-    ]
-    if seat == 0 or not names:
-        return own if seat == 0 else {}
-    if seat >= TPE_STARTUP_TRIALS:
+    if seat == 0:
+        return own
+    names = [name for name, searched in space.items() if not searched.is_fixed]
+    if seat >= TPE_STARTUP_TRIALS or not names:
         return {}
     turn, place = divmod(seat - 1, len(names))
     number = int(np.random.default_rng(seed).permutation(len(names))[place])

@@ -19,13 +19,7 @@ from errors import UnfinishedError
 from trainers.tuning.objective import Bench, SearchStopped, TrialFailed, train_trial
 from trainers.tuning.plan import SearchPlan, require_same_search
 from trainers.tuning.recorded import recorded_study
-from trainers.tuning.sampling import (
-    SEAT,
-    neighbour_of,
-    pruner_for,
-    sampler_for,
-    suggested,
-)
+from trainers.tuning.sampling import SEAT, neighbour_of, pruner_for, sampler_for, suggested
 from trainers.tuning.seats import FAILURE, MOST_DEATHS, STOPPED, Beat, Seats, deaths
 from trainers.tuning.space import Settings, recipe_of_trial
 from trainers.tuning.storage import (
